@@ -1,0 +1,307 @@
+//! Everything that can be set, with its default. The only module that reads settings and the
+//! environment; it must not know what the parts do with them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// The server's settings: `lakefront.yaml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address of the MySQL protocol.
+    pub listen: SocketAddr,
+    /// Address of the console: health, metrics, pages.
+    pub console: SocketAddr,
+    /// Root that relative table locations refer to: a path or an object-store URL.
+    pub lake: String,
+    /// Directory or object-store URL of the table files, `<database>/<table>.yaml`.
+    pub catalog: String,
+    /// Directory or object-store URL of the view files, `<database>/<view>.sql`.
+    pub views: String,
+    /// Directory or object-store URL where published days live.
+    pub warehouse: String,
+    /// File of password verifiers; without it the server serves loopback only, as `root` without a password.
+    pub users: Option<PathBuf>,
+    /// Memory of all queries together.
+    pub memory: ByteSize,
+    /// Memory of one query; half of `memory` when it is not set.
+    pub memory_per_query: Option<ByteSize>,
+    /// Where queries put what does not fit into memory.
+    pub spill: Spill,
+    /// Object stores by URL prefix, `s3://bucket`.
+    pub stores: BTreeMap<String, Store>,
+    /// What is kept in memory of the lake.
+    pub cache: Cache,
+    /// How long a listing of files may be used before it is read again; a new file is visible after at most this.
+    pub listing_interval: Interval,
+    /// Threads that run queries; the number of cores when it is not set.
+    pub threads: Option<usize>,
+    /// Connections at once; one more gets error 1040.
+    pub max_connections: usize,
+    /// Queries that run at once; twice the number of threads when it is not set.
+    pub max_running_queries: Option<usize>,
+    /// Queries that wait for their turn; one more is refused.
+    pub max_queued_queries: usize,
+    /// Longest time a query waits for its turn.
+    pub queue_timeout: Interval,
+    /// Default of the variable `max_execution_time`; zero is no limit.
+    pub max_execution_time: Interval,
+    /// Time from connecting to being logged in.
+    pub connect_timeout: Interval,
+    /// Largest statement a client may send.
+    pub max_allowed_packet: ByteSize,
+    /// How long a shutdown waits for running queries before it cancels them.
+    pub shutdown_timeout: Interval,
+    /// Log lines as text or as JSON.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3306)),
+            console: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            lake: "lake".into(),
+            catalog: "catalog".into(),
+            views: "sql".into(),
+            warehouse: "warehouse".into(),
+            users: None,
+            memory: ByteSize::gib(4),
+            memory_per_query: None,
+            spill: Spill::default(),
+            stores: BTreeMap::new(),
+            cache: Cache::default(),
+            listing_interval: Interval(Duration::from_secs(10)),
+            threads: None,
+            max_connections: 1_000,
+            max_running_queries: None,
+            max_queued_queries: 1_000,
+            queue_timeout: Interval(Duration::from_secs(60)),
+            max_execution_time: Interval(Duration::ZERO),
+            connect_timeout: Interval(Duration::from_secs(10)),
+            max_allowed_packet: ByteSize::mib(64),
+            shutdown_timeout: Interval(Duration::from_secs(30)),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// Disk that queries may use when memory runs out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spill {
+    /// Directory of the spill files; the system's temporary directory when it is not set.
+    pub directory: Option<PathBuf>,
+    /// Most bytes on disk, all queries together.
+    pub limit: ByteSize,
+}
+
+impl Default for Spill {
+    fn default() -> Self {
+        Self { directory: None, limit: ByteSize::gib(50) }
+    }
+}
+
+/// One object store. Credentials come from the standard AWS variables of the environment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// URL of the service; the provider's own when it is not set.
+    pub endpoint: Option<String>,
+    /// Region of the bucket.
+    pub region: Option<String>,
+    /// Whether plain HTTP is allowed.
+    pub allow_http: bool,
+    /// Whether requests are sent unsigned, for public buckets.
+    pub anonymous: bool,
+    /// Longest time of one request; 10 seconds when it is not set.
+    pub request_timeout: Option<Interval>,
+    /// Longest time that one operation is tried again; 15 seconds when it is not set.
+    pub retry_timeout: Option<Interval>,
+}
+
+/// Limits of what is kept in memory of the lake.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cache {
+    /// Bytes of small remote files.
+    pub files: ByteSize,
+    /// Remote files up to this size are fetched whole, in one request.
+    pub small_file: ByteSize,
+    /// Footers and statistics of Parquet files.
+    pub footers: ByteSize,
+    /// Listings of files.
+    pub listings: ByteSize,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            files: ByteSize::mib(512),
+            small_file: ByteSize::mib(4),
+            footers: ByteSize::mib(256),
+            listings: ByteSize::mib(256),
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why a config cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read the config {path}: {source}")]
+    Read {
+        /// The config file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what a config looks like; the message names line and field.
+    #[error("{path}: {message}")]
+    Invalid {
+        /// The config file.
+        path: PathBuf,
+        /// What is wrong and where.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads a config file. Paths in it are relative to the file's directory.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let mut config: Self = match serde_yaml::from_str::<Option<Self>>(&text) {
+            Ok(config) => config.unwrap_or_default(),
+            Err(error) => return Err(Error::Invalid { path: path.to_owned(), message: error.to_string() }),
+        };
+        config.resolve(path.parent().unwrap_or(Path::new("")));
+        Ok(config)
+    }
+
+    /// Makes relative paths relative to `base`; URLs stay as they are.
+    pub fn resolve(&mut self, base: &Path) {
+        for location in [&mut self.lake, &mut self.catalog, &mut self.views, &mut self.warehouse] {
+            if !location.contains("://") {
+                *location = base.join(&*location).to_string_lossy().into_owned();
+            }
+        }
+        for path in [&mut self.users, &mut self.spill.directory].into_iter().flatten() {
+            *path = base.join(&*path);
+        }
+    }
+
+    /// Threads that run queries.
+    pub fn query_threads(&self) -> usize {
+        self.threads
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+            .max(1)
+    }
+}
+
+/// A number of bytes, written `512`, `64KiB`, `256MiB` or `8GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteSize(pub u64);
+
+impl ByteSize {
+    /// So many mebibytes.
+    pub const fn mib(count: u64) -> Self {
+        Self(count << 20)
+    }
+
+    /// So many gibibytes.
+    pub const fn gib(count: u64) -> Self {
+        Self(count << 30)
+    }
+
+    /// The number as a length in memory.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+const BYTE_UNITS: &[(&str, u64)] = &[
+    ("", 1),
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+];
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scaled(deserializer, BYTE_UNITS, "a size such as 512MiB or 8GiB").map(ByteSize)
+    }
+}
+
+/// A length of time, written `500ms`, `10s`, `15m`, `2h` or `1d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interval(pub Duration);
+
+const TIME_UNITS_MS: &[(&str, u64)] =
+    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let milliseconds = scaled(deserializer, TIME_UNITS_MS, "a time such as 500ms, 10s, 15m or 2h")?;
+        Ok(Self(Duration::from_millis(milliseconds)))
+    }
+}
+
+/// Reads `<number><unit>`; a bare number is of the unit that is written as nothing, where there is one.
+fn scaled<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    units: &'static [(&'static str, u64)],
+    expected: &'static str,
+) -> Result<u64, D::Error> {
+    struct Visitor(&'static [(&'static str, u64)], &'static str);
+
+    impl Visitor {
+        fn parse(&self, text: &str) -> Option<u64> {
+            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let (number, unit) = text.split_at(digits);
+            let unit = unit.trim();
+            let (_, scale) = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+            number.parse::<u64>().ok()?.checked_mul(*scale)
+        }
+    }
+
+    impl de::Visitor<'_> for Visitor {
+        type Value = u64;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.1)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            self.parse(text.trim()).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+            self.visit_str(&number.to_string())
+        }
+    }
+
+    deserializer.deserialize_any(Visitor(units, expected))
+}

@@ -1,0 +1,253 @@
+//! What a statement is, once parsed. It holds syntax only; names are resolved later.
+
+use sqlparser::ast;
+
+/// One parsed statement.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// What it asks for.
+    pub statement: Statement,
+    /// How many `?` it has; they are `$1`, `$2` … in the syntax tree.
+    pub parameters: usize,
+}
+
+/// What a statement asks for.
+#[derive(Clone, Debug)]
+pub enum Statement {
+    /// SELECT, VALUES, TABLE, WITH … and unions of them.
+    Query(Box<Query>),
+    /// EXPLAIN of a query.
+    Explain {
+        /// Whether it is run and measured.
+        analyze: bool,
+        /// The form of the answer.
+        format: ExplainFormat,
+        /// What is explained.
+        query: Box<Query>,
+    },
+    /// SET of variables, in order.
+    Set(Vec<Assignment>),
+    /// SHOW, and DESCRIBE of a table.
+    Show(Show),
+    /// USE.
+    Use(String),
+    /// BEGIN, START TRANSACTION.
+    Begin,
+    /// COMMIT; RELEASE SAVEPOINT and SAVEPOINT leave a transaction open and are `Nothing`.
+    Commit,
+    /// ROLLBACK.
+    Rollback,
+    /// KILL.
+    Kill {
+        /// The connection's id.
+        id: ast::Expr,
+        /// The connection too, not only its statement.
+        connection: bool,
+    },
+    /// REFRESH TABLE.
+    RefreshTable(TableName),
+    /// PREPARE name FROM 'text' or @variable.
+    Prepare {
+        /// The statement's name.
+        name: String,
+        /// A string or a user variable.
+        text: ast::Expr,
+    },
+    /// EXECUTE name USING @a, @b.
+    Execute {
+        /// The statement's name.
+        name: String,
+        /// Names of user variables.
+        variables: Vec<String>,
+    },
+    /// DEALLOCATE PREPARE.
+    Deallocate(String),
+    /// DO expressions: computed, not answered.
+    Do(Box<Query>),
+    /// What is accepted and changes nothing here: LOCK TABLES, UNLOCK TABLES, FLUSH, SAVEPOINT, …
+    Nothing,
+    /// A statement that would write; it holds the command's name for error 1142 or 1290.
+    Refused {
+        /// The command, as `INSERT` or `CREATE TABLE`.
+        command: String,
+        /// The table it would change, when it names one.
+        table: Option<TableName>,
+    },
+}
+
+/// A query and the headings that its columns show.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Rewritten for DataFusion's planner: identifiers lower-cased, output names made unique.
+    pub ast: ast::Query,
+    /// A heading for each item of the outermost select list, in order.
+    pub headings: Vec<Heading>,
+    /// The tables it reads, each once; names of CTEs are not among them.
+    pub tables: Vec<TableName>,
+}
+
+/// What the outermost select list says of a column's heading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heading {
+    /// The alias, or the expression as it was written.
+    Text(String),
+    /// A column by its name: shown as the alias-less reference was written.
+    Column(String),
+    /// `*` or `t.*`: the columns as their table names them.
+    Wildcard,
+}
+
+/// A table's name; without a database it is in the default one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableName {
+    /// As written.
+    pub database: Option<String>,
+    /// As written.
+    pub table: String,
+}
+
+/// How EXPLAIN answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExplainFormat {
+    /// A table with MySQL's twelve columns.
+    Traditional,
+    /// The plan as a tree of text.
+    Tree,
+    /// The plan as one JSON document.
+    Json,
+}
+
+/// One assignment of SET.
+#[derive(Clone, Debug)]
+pub enum Assignment {
+    /// A system variable.
+    System {
+        /// SESSION or GLOBAL.
+        global: bool,
+        /// In lower case.
+        name: String,
+        /// None is DEFAULT. A bare word (`utf8mb4`, `ON`) is a string.
+        value: Option<ast::Expr>,
+    },
+    /// A user variable.
+    User {
+        /// In lower case, without `@`.
+        name: String,
+        /// Its value.
+        value: ast::Expr,
+    },
+    /// SET NAMES and SET CHARACTER SET; None is DEFAULT.
+    Names {
+        /// The character set, in lower case.
+        charset: Option<String>,
+        /// The collation, in lower case.
+        collation: Option<String>,
+    },
+    /// What is accepted and changes nothing here: SET ROLE, SET PASSWORD is refused elsewhere.
+    Nothing,
+}
+
+/// The filter of a SHOW.
+#[derive(Clone, Debug, Default)]
+pub enum Filter {
+    /// None.
+    #[default]
+    All,
+    /// LIKE 'pattern'.
+    Like(String),
+    /// WHERE expression, over the columns that the SHOW answers.
+    Where(Box<ast::Expr>),
+}
+
+/// SHOW and DESCRIBE.
+#[derive(Clone, Debug)]
+pub enum Show {
+    /// DATABASES, SCHEMAS.
+    Databases(Filter),
+    /// [FULL] TABLES.
+    Tables {
+        /// With the column Table_type.
+        full: bool,
+        /// FROM database.
+        database: Option<String>,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
+    /// [FULL] COLUMNS, FIELDS, DESCRIBE.
+    Columns {
+        /// With collation, privileges and comment.
+        full: bool,
+        /// FROM table.
+        table: TableName,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
+    /// INDEX, INDEXES, KEYS.
+    Index {
+        /// FROM table.
+        table: TableName,
+        /// WHERE.
+        filter: Filter,
+    },
+    /// TABLE STATUS.
+    TableStatus {
+        /// FROM database.
+        database: Option<String>,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
+    /// CREATE TABLE, CREATE VIEW.
+    CreateTable(TableName),
+    /// CREATE DATABASE.
+    CreateDatabase(String),
+    /// [GLOBAL | SESSION] VARIABLES.
+    Variables {
+        /// GLOBAL.
+        global: bool,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
+    /// [GLOBAL | SESSION] STATUS.
+    Status {
+        /// GLOBAL.
+        global: bool,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
+    /// COLLATION.
+    Collation(Filter),
+    /// CHARACTER SET, CHARSET.
+    CharacterSet(Filter),
+    /// [STORAGE] ENGINES.
+    Engines,
+    /// PLUGINS.
+    Plugins,
+    /// PRIVILEGES.
+    Privileges,
+    /// [FULL] PROCESSLIST.
+    ProcessList {
+        /// With the whole statement.
+        full: bool,
+    },
+    /// GRANTS [FOR user].
+    Grants,
+    /// WARNINGS; `errors` for ERRORS.
+    Warnings {
+        /// Errors only.
+        errors: bool,
+        /// COUNT(*) only.
+        count: bool,
+        /// LIMIT.
+        limit: Option<u64>,
+        /// LIMIT's offset.
+        offset: u64,
+    },
+    /// PROCEDURE STATUS, FUNCTION STATUS.
+    RoutineStatus(Filter),
+    /// TRIGGERS.
+    Triggers(Filter),
+    /// EVENTS.
+    Events(Filter),
+    /// OPEN TABLES.
+    OpenTables(Filter),
+}

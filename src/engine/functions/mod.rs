@@ -1,0 +1,99 @@
+//! MySQL's functions and conversions as DataFusion functions.
+//!
+//! They know values; of the session only what [`Context`] tells; no table.
+
+use std::sync::{Arc, Mutex};
+
+use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+
+/// All functions that do not depend on the session, by MySQL's names and ours (`mysql_…`) for operators and casts.
+#[derive(Debug, Default)]
+pub struct Functions {
+    /// One row in, one value out.
+    pub scalar: Vec<Arc<ScalarUDF>>,
+    /// Many rows in, one value out.
+    pub aggregate: Vec<Arc<AggregateUDF>>,
+    /// One value for each row, from the rows around it.
+    pub window: Vec<Arc<WindowUDF>>,
+}
+
+/// The functions; made once, shared by all sessions.
+pub fn all() -> Functions {
+    todo!()
+}
+
+/// What functions see of the statement that they run in: an extension of its `ConfigOptions`
+/// (`args.config_options.extensions.get::<Context>()`). The time zone is `execution.time_zone`.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Warnings of the statement, in order.
+    pub warnings: Arc<Warnings>,
+}
+
+/// The warnings of one statement; only the first [`Warnings::LIMIT`] are kept, all are counted.
+#[derive(Debug, Default)]
+pub struct Warnings {
+    kept: Mutex<(u64, Vec<Warning>)>,
+}
+
+/// One warning, as SHOW WARNINGS lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// `Note`, `Warning` or `Error`.
+    pub level: &'static str,
+    /// MySQL's number.
+    pub code: u16,
+    /// The text.
+    pub message: String,
+}
+
+impl Warnings {
+    /// MySQL's default of `max_error_count`.
+    pub const LIMIT: usize = 1024;
+
+    /// Adds a warning.
+    pub fn push(&self, code: u16, message: impl Into<String>) {
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.0 += 1;
+        if kept.1.len() < Self::LIMIT {
+            kept.1.push(Warning { level: "Warning", code, message: message.into() });
+        }
+    }
+
+    /// The warnings that are kept, in order.
+    pub fn list(&self) -> Vec<Warning> {
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1.clone()
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+}
+
+impl ConfigExtension for Context {
+    const PREFIX: &'static str = "lakefront";
+}
+
+impl ExtensionOptions for Context {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, _value: &str) -> datafusion::common::Result<()> {
+        datafusion::common::config_err!("there is no option lakefront.{key}")
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,1 @@
+//! SHOW, system variables and information_schema, from the catalog and the session.

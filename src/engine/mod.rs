@@ -1,0 +1,13 @@
+//! A MySQL statement becomes record batches: session, dialect, functions, metadata, admission.
+//!
+//! It knows no socket, packet or capability flag. Start reading at [`query`].
+
+pub mod query;
+pub mod session;
+
+pub mod dialect;
+pub mod functions;
+pub mod metadata;
+
+pub mod answer;
+pub mod error;

@@ -1,0 +1,1 @@
+//! The life of one statement: parse, rewrite, plan, admit, execute.
