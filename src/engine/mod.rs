@@ -11,3 +11,4 @@ pub mod metadata;
 
 pub mod answer;
 pub mod error;
+pub mod types;

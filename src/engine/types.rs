@@ -1,0 +1,353 @@
+//! Arrow's types as MySQL's: one mapping for column definitions, `information_schema`, SHOW, prepare and execute.
+//!
+//! It knows names, lengths and precisions; no type codes of the protocol (those are the wire's) and no values.
+
+use std::borrow::Cow;
+
+use arrow::datatypes::{DataType, TimeUnit};
+
+/// The character set of every string.
+pub const CHARACTER_SET: &str = "utf8mb4";
+
+/// The collation of every string: strings compare by their bytes.
+pub const COLLATION: &str = "utf8mb4_bin";
+
+/// Most bytes of a character in [`CHARACTER_SET`].
+pub const BYTES_PER_CHARACTER: u64 = 4;
+
+/// Characters that are announced for a string whose greatest length is not known: the most that MySQL's
+/// VARCHAR holds in four-byte characters. More would make ODBC drivers fetch the column piece by piece.
+pub const UNKNOWN_CHARACTERS: u32 = 16_383;
+
+/// A MySQL type with what its column definition and its row in `information_schema.COLUMNS` tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MysqlType {
+    /// The type of a bare NULL.
+    Null,
+    /// TINYINT(1).
+    Boolean,
+    /// TINYINT to BIGINT.
+    Integer {
+        /// Bytes: 1, 2, 4 or 8.
+        bytes: u8,
+        /// Without negative numbers.
+        unsigned: bool,
+    },
+    /// FLOAT.
+    Float,
+    /// DOUBLE.
+    Double,
+    /// DECIMAL.
+    Decimal {
+        /// Digits in all.
+        precision: u8,
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// DATE.
+    Date,
+    /// DATETIME: a wall-clock time.
+    DateTime {
+        /// Digits of the fraction of seconds.
+        fraction: u8,
+    },
+    /// TIMESTAMP: an instant, shown in the session's time zone.
+    Timestamp {
+        /// Digits of the fraction of seconds.
+        fraction: u8,
+    },
+    /// TIME: a length of time or a time of day.
+    Time {
+        /// Digits of the fraction of seconds.
+        fraction: u8,
+    },
+    /// VARCHAR, or LONGTEXT above what VARCHAR holds.
+    Text {
+        /// Most characters.
+        characters: u32,
+    },
+    /// BINARY.
+    Binary {
+        /// Its bytes, always as many.
+        bytes: u32,
+    },
+    /// LONGBLOB: bytes of any length.
+    Blob,
+    /// JSON: nested columns, and strings that are known to hold JSON.
+    Json,
+}
+
+impl MysqlType {
+    /// The MySQL type that shows an Arrow type. `max_characters` is the greatest length of its strings where that
+    /// is known; `json` says that its strings are JSON documents.
+    pub fn of(data_type: &DataType, max_characters: Option<u32>, json: bool) -> Self {
+        let integer = |bytes, unsigned| Self::Integer { bytes, unsigned };
+        match data_type {
+            DataType::Null => Self::Null,
+            DataType::Boolean => Self::Boolean,
+            DataType::Int8 => integer(1, false),
+            DataType::Int16 => integer(2, false),
+            DataType::Int32 => integer(4, false),
+            DataType::Int64 => integer(8, false),
+            DataType::UInt8 => integer(1, true),
+            DataType::UInt16 => integer(2, true),
+            DataType::UInt32 => integer(4, true),
+            DataType::UInt64 => integer(8, true),
+            DataType::Float16 | DataType::Float32 => Self::Float,
+            DataType::Float64 => Self::Double,
+            DataType::Decimal32(precision, scale)
+            | DataType::Decimal64(precision, scale)
+            | DataType::Decimal128(precision, scale)
+            | DataType::Decimal256(precision, scale) => Self::decimal(*precision, *scale),
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Timestamp(unit, None) => Self::DateTime { fraction: fraction(*unit) },
+            DataType::Timestamp(unit, Some(_)) => Self::Timestamp { fraction: fraction(*unit) },
+            DataType::Time32(unit) | DataType::Time64(unit) | DataType::Duration(unit) => {
+                Self::Time { fraction: fraction(*unit) }
+            }
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View if json => Self::Json,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Interval(_) => {
+                Self::Text { characters: max_characters.unwrap_or(UNKNOWN_CHARACTERS) }
+            }
+            DataType::FixedSizeBinary(bytes) if *bytes <= 255 => {
+                Self::Binary { bytes: u32::try_from(*bytes).unwrap_or(0) }
+            }
+            DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_) => Self::Blob,
+            DataType::Dictionary(_, values) => Self::of(values, max_characters, json),
+            DataType::RunEndEncoded(_, values) => Self::of(values.data_type(), max_characters, json),
+            DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::FixedSizeList(_, _)
+            | DataType::ListView(_)
+            | DataType::LargeListView(_)
+            | DataType::Struct(_)
+            | DataType::Map(_, _)
+            | DataType::Union(_, _) => Self::Json,
+        }
+    }
+
+    /// A negative scale means zeros before the point: MySQL has them as digits.
+    fn decimal(precision: u8, scale: i8) -> Self {
+        match u8::try_from(scale) {
+            Ok(scale) => Self::Decimal { precision: precision.max(scale), scale },
+            Err(_) => Self::Decimal { precision: precision.saturating_add(scale.unsigned_abs()), scale: 0 },
+        }
+    }
+
+    /// The type's name, as `DATA_TYPE` in `information_schema.COLUMNS`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null | Self::Binary { .. } => "binary",
+            Self::Boolean | Self::Integer { bytes: 1, .. } => "tinyint",
+            Self::Integer { bytes: 2, .. } => "smallint",
+            Self::Integer { bytes: 4, .. } => "int",
+            Self::Integer { .. } => "bigint",
+            Self::Float => "float",
+            Self::Double => "double",
+            Self::Decimal { .. } => "decimal",
+            Self::Date => "date",
+            Self::DateTime { .. } => "datetime",
+            Self::Timestamp { .. } => "timestamp",
+            Self::Time { .. } => "time",
+            Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => "varchar",
+            Self::Text { .. } => "longtext",
+            Self::Blob => "longblob",
+            Self::Json => "json",
+        }
+    }
+
+    /// The type as a table's definition writes it, as `COLUMN_TYPE` and SHOW COLUMNS.
+    pub fn definition(self) -> Cow<'static, str> {
+        let name = self.name();
+        match self {
+            Self::Null => "binary(0)".into(),
+            Self::Boolean => "tinyint(1)".into(),
+            Self::Integer { unsigned: true, .. } => format!("{name} unsigned").into(),
+            Self::Decimal { precision, scale } => format!("decimal({precision},{scale})").into(),
+            Self::DateTime { fraction } | Self::Timestamp { fraction } | Self::Time { fraction }
+                if fraction > 0 =>
+            {
+                format!("{name}({fraction})").into()
+            }
+            Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => {
+                format!("varchar({characters})").into()
+            }
+            Self::Binary { bytes } => format!("binary({bytes})").into(),
+            _ => name.into(),
+        }
+    }
+
+    /// The length that a column definition tells: bytes of a string, characters of everything else as text.
+    pub fn length(self) -> u32 {
+        match self {
+            Self::Null => 0,
+            Self::Boolean => 1,
+            Self::Integer { bytes: 1, unsigned } => 4 - u32::from(unsigned),
+            Self::Integer { bytes: 2, unsigned } => 6 - u32::from(unsigned),
+            Self::Integer { bytes: 4, unsigned } => 11 - u32::from(unsigned),
+            Self::Integer { .. } => 20,
+            Self::Float => 12,
+            Self::Double => 22,
+            Self::Decimal { precision, scale } => u32::from(precision) + 1 + u32::from(scale > 0),
+            Self::Date => 10,
+            Self::DateTime { fraction } | Self::Timestamp { fraction } => 19 + fraction_length(fraction),
+            Self::Time { fraction } => 10 + fraction_length(fraction),
+            Self::Text { characters } => {
+                u32::try_from(u64::from(characters) * BYTES_PER_CHARACTER).unwrap_or(u32::MAX)
+            }
+            Self::Binary { bytes } => bytes,
+            Self::Blob | Self::Json => u32::MAX,
+        }
+    }
+
+    /// The decimals that a column definition tells; 31 where their number is not fixed.
+    pub fn decimals(self) -> u8 {
+        match self {
+            Self::Float | Self::Double => 31,
+            Self::Decimal { scale, .. } => scale,
+            Self::DateTime { fraction } | Self::Timestamp { fraction } | Self::Time { fraction } => fraction,
+            _ => 0,
+        }
+    }
+
+    /// Whether it holds characters, which have [`CHARACTER_SET`] and [`COLLATION`].
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Text { .. })
+    }
+
+    /// Whether it is a number.
+    pub fn is_number(self) -> bool {
+        self.numeric_precision().is_some()
+    }
+
+    /// `CHARACTER_MAXIMUM_LENGTH`: characters of a text, bytes of a binary string.
+    pub fn maximum_characters(self) -> Option<u64> {
+        match self {
+            Self::Null => Some(0),
+            Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => Some(u64::from(characters)),
+            Self::Text { .. } | Self::Blob => Some(u64::from(u32::MAX)),
+            Self::Binary { bytes } => Some(u64::from(bytes)),
+            _ => None,
+        }
+    }
+
+    /// `CHARACTER_OCTET_LENGTH`: bytes of a string.
+    pub fn maximum_bytes(self) -> Option<u64> {
+        match self {
+            Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => {
+                Some(u64::from(characters) * BYTES_PER_CHARACTER)
+            }
+            _ => self.maximum_characters(),
+        }
+    }
+
+    /// `NUMERIC_PRECISION`: digits of a number.
+    pub fn numeric_precision(self) -> Option<u64> {
+        match self {
+            Self::Boolean | Self::Integer { bytes: 1, .. } => Some(3),
+            Self::Integer { bytes: 2, .. } => Some(5),
+            Self::Integer { bytes: 4, .. } => Some(10),
+            Self::Integer { unsigned, .. } => Some(19 + u64::from(unsigned)),
+            Self::Float => Some(12),
+            Self::Double => Some(22),
+            Self::Decimal { precision, .. } => Some(u64::from(precision)),
+            _ => None,
+        }
+    }
+
+    /// `NUMERIC_SCALE`: digits after the point of an exact number.
+    pub fn numeric_scale(self) -> Option<u64> {
+        match self {
+            Self::Boolean | Self::Integer { .. } => Some(0),
+            Self::Decimal { scale, .. } => Some(u64::from(scale)),
+            _ => None,
+        }
+    }
+
+    /// `DATETIME_PRECISION`: digits of the fraction of seconds.
+    pub fn datetime_precision(self) -> Option<u32> {
+        match self {
+            Self::DateTime { fraction } | Self::Timestamp { fraction } | Self::Time { fraction } => {
+                Some(u32::from(fraction))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The digits of a second's fraction that MySQL shows for a unit; it has at most six.
+fn fraction(unit: TimeUnit) -> u8 {
+    match unit {
+        TimeUnit::Second => 0,
+        TimeUnit::Millisecond => 3,
+        TimeUnit::Microsecond | TimeUnit::Nanosecond => 6,
+    }
+}
+
+fn fraction_length(fraction: u8) -> u32 {
+    if fraction == 0 { 0 } else { u32::from(fraction) + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::Field;
+
+    #[test]
+    fn arrow_types_show_as_mysql_types() {
+        let check = |data_type: DataType, definition: &str, length: u32, decimals: u8| {
+            let shown = MysqlType::of(&data_type, None, false);
+            assert_eq!(
+                (shown.definition().as_ref(), shown.length(), shown.decimals()),
+                (definition, length, decimals),
+                "{data_type}"
+            );
+            assert!(shown.definition().starts_with(shown.name()), "{data_type}");
+        };
+        check(DataType::Null, "binary(0)", 0, 0);
+        check(DataType::Boolean, "tinyint(1)", 1, 0);
+        check(DataType::Int8, "tinyint", 4, 0);
+        check(DataType::UInt8, "tinyint unsigned", 3, 0);
+        check(DataType::Int16, "smallint", 6, 0);
+        check(DataType::UInt16, "smallint unsigned", 5, 0);
+        check(DataType::Int32, "int", 11, 0);
+        check(DataType::UInt32, "int unsigned", 10, 0);
+        check(DataType::Int64, "bigint", 20, 0);
+        check(DataType::UInt64, "bigint unsigned", 20, 0);
+        check(DataType::Float32, "float", 12, 31);
+        check(DataType::Float64, "double", 22, 31);
+        check(DataType::Decimal128(12, 2), "decimal(12,2)", 14, 2);
+        check(DataType::Decimal128(12, 0), "decimal(12,0)", 13, 0);
+        check(DataType::Decimal128(5, -2), "decimal(7,0)", 8, 0);
+        check(DataType::Decimal256(65, 30), "decimal(65,30)", 67, 30);
+        check(DataType::Date32, "date", 10, 0);
+        check(DataType::Timestamp(TimeUnit::Second, None), "datetime", 19, 0);
+        check(DataType::Timestamp(TimeUnit::Millisecond, None), "datetime(3)", 23, 3);
+        check(DataType::Timestamp(TimeUnit::Nanosecond, None), "datetime(6)", 26, 6);
+        check(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "timestamp(6)", 26, 6);
+        check(DataType::Time64(TimeUnit::Microsecond), "time(6)", 17, 6);
+        check(DataType::Duration(TimeUnit::Second), "time", 10, 0);
+        check(DataType::Utf8View, "varchar(16383)", 65_532, 0);
+        check(DataType::FixedSizeBinary(16), "binary(16)", 16, 0);
+        check(DataType::BinaryView, "longblob", u32::MAX, 0);
+        check(DataType::new_list(DataType::Int64, true), "json", u32::MAX, 0);
+        check(DataType::Struct(vec![Field::new("a", DataType::Utf8, true)].into()), "json", u32::MAX, 0);
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        check(dictionary, "varchar(16383)", 65_532, 0);
+    }
+
+    #[test]
+    fn known_lengths_and_json_are_told() {
+        let check = |characters: Option<u32>, json: bool, definition: &str, bytes: Option<u64>| {
+            let shown = MysqlType::of(&DataType::Utf8View, characters, json);
+            assert_eq!((shown.definition().as_ref(), shown.maximum_bytes()), (definition, bytes));
+        };
+        check(Some(64), false, "varchar(64)", Some(256));
+        check(Some(16_384), false, "longtext", Some(4_294_967_295));
+        check(None, false, "varchar(16383)", Some(65_532));
+        check(Some(64), true, "json", None);
+    }
+}
