@@ -185,8 +185,8 @@ pub enum Error {
 impl Config {
     /// Reads a config file. Paths in it are relative to the file's directory.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let mut config: Self = match serde_yaml::from_str::<Option<Self>>(&text) {
             Ok(config) => config.unwrap_or_default(),
             Err(error) => return Err(Error::Invalid { path: path.to_owned(), message: error.to_string() }),
@@ -209,9 +209,7 @@ impl Config {
 
     /// Threads that run queries.
     pub fn query_threads(&self) -> usize {
-        self.threads
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-            .max(1)
+        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
     }
 }
 

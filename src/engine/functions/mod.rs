@@ -2,6 +2,10 @@
 //!
 //! They know values; of the session only what [`Context`] tells; no table.
 
+pub mod error;
+pub mod session;
+pub mod zone;
+
 use std::sync::{Arc, Mutex};
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
@@ -29,6 +33,8 @@ pub fn all() -> Functions {
 pub struct Context {
     /// Warnings of the statement, in order.
     pub warnings: Arc<Warnings>,
+    /// The statement's time: microseconds since the Unix epoch.
+    pub now: i64,
 }
 
 /// The warnings of one statement; only the first [`Warnings::LIMIT`] are kept, all are counted.
