@@ -1,0 +1,1 @@
+//! Which files a place has: listings, one per folder of a day, cached. It must not know tables.

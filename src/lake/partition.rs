@@ -1,0 +1,1 @@
+//! Partition folders: their names as typed values. It must not know what is listed when.
