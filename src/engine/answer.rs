@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
+use arrow::array::timezone::Tz;
 use arrow::datatypes::DataType;
 use futures::Stream;
 use futures::stream::BoxStream;
@@ -71,6 +72,8 @@ impl Column {
 pub struct Rows {
     /// In the order of the batches' arrays.
     pub columns: Vec<Column>,
+    /// The session's time zone when the statement began: timestamps with a zone are shown in it.
+    pub time_zone: Tz,
     /// Batches whose arrays have the columns' types. After an error nothing follows.
     pub batches: BoxStream<'static, Result<RecordBatch>>,
 }
