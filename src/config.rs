@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
@@ -57,6 +58,8 @@ pub struct Config {
     pub max_allowed_packet: ByteSize,
     /// How long a shutdown waits for running queries before it cancels them.
     pub shutdown_timeout: Interval,
+    /// Which log lines are written: a level, or levels by module, as in `info,lakefront::lake=debug`.
+    pub log: String,
     /// Log lines as text or as JSON.
     pub log_format: LogFormat,
 }
@@ -86,6 +89,7 @@ impl Default for Config {
             connect_timeout: Interval(Duration::from_secs(10)),
             max_allowed_packet: ByteSize::mib(64),
             shutdown_timeout: Interval(Duration::from_secs(30)),
+            log: "info".into(),
             log_format: LogFormat::Text,
         }
     }
@@ -165,7 +169,7 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("cannot read the config {path}: {source}")]
+    #[error("cannot read the config {path}")]
     Read {
         /// The config file.
         path: PathBuf,
@@ -247,9 +251,19 @@ const BYTE_UNITS: &[(&str, u64)] = &[
     ("TB", 1_000_000_000_000),
 ];
 
+const BYTE_SIZE_EXPECTED: &str = "a size such as 512MiB or 8GiB";
+
+impl FromStr for ByteSize {
+    type Err = NotScaled;
+
+    fn from_str(text: &str) -> Result<Self, NotScaled> {
+        scaled(text, BYTE_UNITS).map(Self).ok_or(NotScaled { expected: BYTE_SIZE_EXPECTED })
+    }
+}
+
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        scaled(deserializer, BYTE_UNITS, "a size such as 512MiB or 8GiB").map(ByteSize)
+        deserializer.deserialize_any(Scaled { units: BYTE_UNITS, expected: BYTE_SIZE_EXPECTED }).map(Self)
     }
 }
 
@@ -260,46 +274,58 @@ pub struct Interval(pub Duration);
 const TIME_UNITS_MS: &[(&str, u64)] =
     &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-impl<'de> Deserialize<'de> for Interval {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let milliseconds = scaled(deserializer, TIME_UNITS_MS, "a time such as 500ms, 10s, 15m or 2h")?;
+const INTERVAL_EXPECTED: &str = "a time such as 500ms, 10s, 15m or 2h";
+
+impl FromStr for Interval {
+    type Err = NotScaled;
+
+    fn from_str(text: &str) -> Result<Self, NotScaled> {
+        let milliseconds = scaled(text, TIME_UNITS_MS).ok_or(NotScaled { expected: INTERVAL_EXPECTED })?;
         Ok(Self(Duration::from_millis(milliseconds)))
     }
 }
 
+impl<'de> Deserialize<'de> for Interval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scaled = Scaled { units: TIME_UNITS_MS, expected: INTERVAL_EXPECTED };
+        deserializer.deserialize_any(scaled).map(|milliseconds| Self(Duration::from_millis(milliseconds)))
+    }
+}
+
+/// A text is not `<number><unit>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write it as {expected}")]
+pub struct NotScaled {
+    expected: &'static str,
+}
+
 /// Reads `<number><unit>`; a bare number is of the unit that is written as nothing, where there is one.
-fn scaled<'de, D: Deserializer<'de>>(
-    deserializer: D,
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let (_, scale) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim()))?;
+    number.parse::<u64>().ok()?.checked_mul(*scale)
+}
+
+struct Scaled {
     units: &'static [(&'static str, u64)],
     expected: &'static str,
-) -> Result<u64, D::Error> {
-    struct Visitor(&'static [(&'static str, u64)], &'static str);
+}
 
-    impl Visitor {
-        fn parse(&self, text: &str) -> Option<u64> {
-            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-            let (number, unit) = text.split_at(digits);
-            let unit = unit.trim();
-            let (_, scale) = self.0.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
-            number.parse::<u64>().ok()?.checked_mul(*scale)
-        }
+impl de::Visitor<'_> for Scaled {
+    type Value = u64;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.expected)
     }
 
-    impl de::Visitor<'_> for Visitor {
-        type Value = u64;
-
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str(self.1)
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-            self.parse(text.trim()).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-        }
-
-        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
-            self.visit_str(&number.to_string())
-        }
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+        scaled(text, self.units).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 
-    deserializer.deserialize_any(Visitor(units, expected))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+        scaled(&number.to_string(), self.units)
+            .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+    }
 }

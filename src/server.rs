@@ -1,1 +1,213 @@
 //! The only place where the parts meet: config → parts → run → drain.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::auth::{self, Users};
+use crate::catalog::{self, Catalog};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::console;
+use crate::engine;
+use crate::engine::session::Engine;
+use crate::telemetry::{self, Metrics};
+use crate::wire;
+
+/// How often a shutdown says what it waits for.
+const DRAIN_REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Builds the parts, binds both ports and serves. When this returns, clients can connect.
+pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
+    let metrics = Metrics::of_process()?;
+    let users = Arc::new(users_of(&config)?);
+    require_directory("lake", &config.lake)?;
+    require_directory("catalog", &config.catalog)?;
+
+    let mysql = bind("listen", config.listen).await?;
+    let console = bind("console", config.console).await?;
+    let mysql_address = address_of(&mysql, config.listen)?;
+    let console_address = address_of(&console, config.console)?;
+
+    let catalog = Catalog::open(&config).await?;
+    let engine = Engine::new(&config, Arc::clone(&catalog), clock)?;
+    let connections = wire::Shared::new(&config, engine, users);
+
+    let draining = CancellationToken::new();
+    let stopped = CancellationToken::new();
+    let pages = console::Shared { catalog, metrics: metrics.clone(), draining: draining.clone() };
+    let running = Running {
+        mysql: mysql_address,
+        console: console_address,
+        mysql_task: tokio::spawn(wire::serve(mysql, Arc::clone(&connections), draining.clone())),
+        console_task: tokio::spawn(console::serve(console, Arc::new(pages), stopped.clone())),
+        upkeep_task: tokio::spawn(fold_metrics(metrics, stopped.clone())),
+        connections,
+        draining,
+        stopped,
+    };
+    info!(listen = %mysql_address, console = %console_address, "serving");
+    Ok(running)
+}
+
+/// A server that serves. Dropping it leaves the parts running until their runtime ends; [`Self::shutdown`] ends them well.
+#[derive(Debug)]
+pub struct Running {
+    /// Where MySQL clients connect.
+    pub mysql: SocketAddr,
+    /// Where the console answers.
+    pub console: SocketAddr,
+    mysql_task: JoinHandle<()>,
+    console_task: JoinHandle<io::Result<()>>,
+    upkeep_task: JoinHandle<()>,
+    connections: Arc<wire::Shared>,
+    /// Cancelled first: no new connections, not ready any more.
+    draining: CancellationToken,
+    /// Cancelled last: health and metrics can be read during the whole drain.
+    stopped: CancellationToken,
+}
+
+impl Running {
+    /// Stops accepting, closes idle connections, waits for running statements, and cancels those that are
+    /// still running after `shutdown_timeout`.
+    pub async fn shutdown(self) {
+        info!(connections = self.connections.open_connections(), "shutting down");
+        self.draining.cancel();
+        let connections = Arc::clone(&self.connections);
+        report_until_done(self.mysql_task, || {
+            info!(connections = connections.open_connections(), "shutdown waits for MySQL clients");
+        })
+        .await;
+        self.stopped.cancel();
+        report_until_done(self.console_task, || info!("shutdown waits for the console")).await;
+        report_until_done(self.upkeep_task, || info!("shutdown waits for the metrics")).await;
+        info!("stopped");
+    }
+}
+
+/// Waits for a part to end, and reports every few seconds that it has not.
+async fn report_until_done<T>(task: JoinHandle<T>, report: impl Fn()) {
+    let mut ticks = tokio::time::interval(DRAIN_REPORT_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    tokio::pin!(task);
+    loop {
+        tokio::select! {
+            ended = &mut task => {
+                if let Err(error) = ended {
+                    warn!(%error, "a part of the server ended badly");
+                }
+                return;
+            }
+            _ = ticks.tick() => report(),
+        }
+    }
+}
+
+async fn fold_metrics(metrics: Metrics, stopped: CancellationToken) {
+    let upkeep = async {
+        let mut ticks = tokio::time::interval(telemetry::UPKEEP_INTERVAL);
+        loop {
+            ticks.tick().await;
+            metrics.upkeep();
+        }
+    };
+    let () = until(stopped, upkeep).await;
+}
+
+/// Runs `endless` until the token is cancelled.
+async fn until(token: CancellationToken, endless: impl Future<Output = ()>) {
+    tokio::select! {
+        () = token.cancelled() => (),
+        () = endless => (),
+    }
+}
+
+/// The users file's users. Without a file everybody on this machine is `root`, and nobody else gets in.
+fn users_of(config: &Config) -> Result<Users, Error> {
+    match &config.users {
+        Some(path) => Ok(Users::read(path)?),
+        None if config.listen.ip().is_loopback() => {
+            warn!("there is no users file: everybody on this machine is `root` without a password");
+            Ok(Users::root_without_password())
+        }
+        None => Err(Error::NoUsers { address: config.listen }),
+    }
+}
+
+/// A local directory that a setting names must be there; an object store is asked when it is used.
+fn require_directory(setting: &'static str, location: &str) -> Result<(), Error> {
+    let path = match location.strip_prefix("file://") {
+        Some(path) => path,
+        None if location.contains("://") => return Ok(()),
+        None => location,
+    };
+    if Path::new(path).is_dir() {
+        return Ok(());
+    }
+    Err(Error::NoDirectory { setting, path: path.into() })
+}
+
+async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { setting, address, source })
+}
+
+/// The address that was bound: the one asked for, with the system's choice for port 0.
+fn address_of(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(|source| Error::Listen { setting: "listen", address: asked, source })
+}
+
+/// Why the server does not start. Each says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A port is in use, or the address is not one of this machine.
+    #[error(
+        "cannot listen on {address}: choose another address for `{setting}`, or stop the program that uses it"
+    )]
+    Listen {
+        /// The setting.
+        setting: &'static str,
+        /// What it says.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A directory is missing.
+    #[error("there is no directory {path}: create it, or correct `{setting}` in the config")]
+    NoDirectory {
+        /// The setting.
+        setting: &'static str,
+        /// The directory that it names.
+        path: PathBuf,
+    },
+    /// Other machines could connect, and nobody has a password.
+    #[error(
+        "cannot listen on {address} without users: make a file with `lakefront user add NAME --users FILE` and \
+         set `users`, or listen on a loopback address"
+    )]
+    NoUsers {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The users file cannot be used.
+    #[error(transparent)]
+    Users(#[from] auth::Error),
+    /// The catalog cannot be listed.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// The engine cannot be built.
+    #[error(transparent)]
+    Engine(#[from] engine::error::Error),
+    /// Metrics cannot be kept.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+}

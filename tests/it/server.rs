@@ -1,0 +1,131 @@
+//! A whole server inside the test: a lake in a temporary directory, both ports chosen by the system.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use lakefront::clock::Clock;
+use lakefront::config::Config;
+use lakefront::server::{self, Running};
+use mysql_async::{Conn, OptsBuilder};
+use parquet::arrow::ArrowWriter;
+use tempfile::TempDir;
+
+/// A lake and its catalog in a temporary directory, which goes with it.
+#[derive(Debug)]
+pub struct Lake {
+    directory: TempDir,
+}
+
+impl Lake {
+    /// An empty lake with an empty catalog.
+    pub fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        std::fs::create_dir(directory.path().join("lake")).unwrap();
+        std::fs::create_dir(directory.path().join("catalog")).unwrap();
+        Self { directory }
+    }
+
+    /// Where a file of the lake is, `events/day=2026-09-01/part-0.parquet` for one.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join("lake").join(path)
+    }
+
+    /// Writes a Parquet file, with its folders. An old file of that name is replaced at once, as writers do.
+    pub fn parquet(&self, path: &str, rows: &RecordBatch) -> &Self {
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).unwrap();
+        writer.write(rows).unwrap();
+        writer.close().unwrap();
+        self.file(path, &bytes)
+    }
+
+    /// Writes any file of the lake, with its folders; whole or not at all.
+    pub fn file(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        write_whole(&self.path(path), bytes.as_ref());
+        self
+    }
+
+    /// Removes a file of the lake.
+    pub fn remove(&self, path: &str) -> &Self {
+        std::fs::remove_file(self.path(path)).unwrap();
+        self
+    }
+
+    /// Writes a table file. Its `location` is relative to the lake.
+    pub fn table(&self, database: &str, table: &str, yaml: &str) -> &Self {
+        let path = self.directory.path().join("catalog").join(database).join(format!("{table}.yaml"));
+        write_whole(&path, yaml.as_bytes());
+        self
+    }
+
+    /// A config for this lake: small, ports chosen by the system, new files seen at once.
+    pub fn config(&self) -> Config {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut config = Config {
+            listen: any_port,
+            console: any_port,
+            listing_interval: "0s".parse().unwrap(),
+            threads: Some(2),
+            shutdown_timeout: "5s".parse().unwrap(),
+            ..Config::default()
+        };
+        config.resolve(self.directory.path());
+        config
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) {
+    let directory = path.parent().unwrap();
+    std::fs::create_dir_all(directory).unwrap();
+    let mut file = tempfile::Builder::new().prefix(".").suffix(".writing").tempfile_in(directory).unwrap();
+    std::io::Write::write_all(&mut file, bytes).unwrap();
+    file.persist(path).unwrap();
+}
+
+/// A server in this process. It goes with the test's runtime, or by [`TestServer::stop`].
+#[derive(Debug)]
+pub struct TestServer {
+    pub address: SocketAddr,
+    pub console: SocketAddr,
+    running: Running,
+}
+
+impl TestServer {
+    /// Serves a lake with its own config.
+    pub async fn start(lake: &Lake) -> Self {
+        Self::start_with(lake.config(), Clock::system()).await
+    }
+
+    /// Serves with any config and clock.
+    pub async fn start_with(config: Config, clock: Clock) -> Self {
+        let running = server::start(config, clock).await.unwrap();
+        Self { address: running.mysql, console: running.console, running }
+    }
+
+    /// What the driver needs to connect as `root`; more can be set on it.
+    pub fn options(&self) -> OptsBuilder {
+        options(self.address)
+    }
+
+    /// A client.
+    pub async fn connect(&self) -> Conn {
+        Conn::new(self.options()).await.unwrap()
+    }
+
+    /// Ends the server as SIGTERM does.
+    pub async fn stop(self) {
+        self.running.shutdown().await;
+    }
+}
+
+/// Options under which the driver itself sends no statement after its login.
+pub fn options(address: SocketAddr) -> OptsBuilder {
+    OptsBuilder::default()
+        .ip_or_hostname(address.ip().to_string())
+        .tcp_port(address.port())
+        .user(Some("root"))
+        .prefer_socket(false)
+        .max_allowed_packet(Some(64 << 20))
+        .wait_timeout(Some(28800))
+}
