@@ -10,6 +10,13 @@ pub mod partition;
 pub mod adapter;
 pub mod schema;
 
+pub mod reader;
+
+mod cache;
+mod footer;
+mod open;
+mod thrift;
+
 use std::error::Error as _;
 use std::sync::Arc;
 

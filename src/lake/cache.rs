@@ -1,0 +1,95 @@
+//! What is kept in memory of files: whole small remote files, and footers. It must not know what is in
+//! them.
+//!
+//! Keys name a version of a file, so an entry is never stale; it goes when others need the room.
+//! Concurrent readers of one file share one request.
+
+use bytes::Bytes;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use moka::future::Cache;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+
+use super::Result;
+use super::footer::Footer;
+use super::open::OpenFile;
+use super::store::Location;
+use crate::config;
+
+/// The caches of the server, shared by all tables.
+#[derive(Debug)]
+pub struct Files {
+    bytes: Cache<Version, Bytes>,
+    footers: Cache<Version, Footer>,
+    /// Remote files up to this size are fetched whole.
+    small_file: u64,
+}
+
+/// A version of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Version {
+    store: ObjectStoreUrl,
+    path: Path,
+    size: u64,
+    modified_us: i64,
+    e_tag: Option<String>,
+}
+
+impl Files {
+    /// Empty caches with the limits of the config.
+    pub fn new(limits: &config::Cache) -> Self {
+        let bytes = Cache::builder()
+            .weigher(|version: &Version, bytes: &Bytes| weight(version.memory_size() + bytes.len()))
+            .max_capacity(limits.files.0)
+            .build();
+        let footers = Cache::builder()
+            .weigher(|version: &Version, footer: &Footer| {
+                weight(version.memory_size() + footer.memory_size())
+            })
+            .max_capacity(limits.footers.0)
+            .build();
+        Self { bytes, footers, small_file: limits.small_file.0 }
+    }
+
+    /// Opens a version of a file. A small remote one is fetched whole unless it is at hand.
+    pub async fn open(&self, location: &Location, meta: &ObjectMeta) -> Result<OpenFile> {
+        if !location.remote || meta.size > self.small_file {
+            return OpenFile::open(location, meta).await;
+        }
+        let fetch = OpenFile::fetch(location, meta);
+        let bytes = self.bytes.try_get_with(Version::new(location, meta), fetch).await;
+        Ok(OpenFile::from_bytes(location, meta, bytes.map_err(|error| (*error).clone())?))
+    }
+
+    /// The footer of a version of a file, read by `load` when it is not at hand.
+    pub async fn footer(
+        &self,
+        location: &Location,
+        meta: &ObjectMeta,
+        load: impl Future<Output = Result<Footer>>,
+    ) -> Result<Footer> {
+        let footer = self.footers.try_get_with(Version::new(location, meta), load).await;
+        footer.map_err(|error| (*error).clone())
+    }
+}
+
+impl Version {
+    fn new(location: &Location, meta: &ObjectMeta) -> Self {
+        Self {
+            store: location.url.clone(),
+            path: meta.location.clone(),
+            size: meta.size,
+            modified_us: meta.last_modified.timestamp_micros(),
+            e_tag: meta.e_tag.clone(),
+        }
+    }
+
+    /// About how many bytes the key takes, with what the cache keeps for each entry.
+    fn memory_size(&self) -> usize {
+        320 + self.path.as_ref().len() + self.e_tag.as_ref().map_or(0, String::len)
+    }
+}
+
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}

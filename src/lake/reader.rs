@@ -1,0 +1,151 @@
+//! How Parquet scans read files: one version of each, small ones in one request, footers from memory.
+//! It must not know how the scan was planned.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use object_store::ObjectMeta;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+
+use super::cache::Files;
+use super::footer::Footer;
+use super::open::OpenFile;
+use super::store::Location;
+use super::{Error, Result, schema};
+use crate::config;
+
+/// Reads files of the lake; one for the server.
+#[derive(Debug)]
+pub struct Reader {
+    files: Files,
+}
+
+impl Reader {
+    /// A reader with empty caches.
+    pub fn new(limits: &config::Cache) -> Arc<Self> {
+        Arc::new(Self { files: Files::new(limits) })
+    }
+
+    /// Opens the version of a file that a listing saw.
+    pub async fn open(&self, location: &Location, meta: &ObjectMeta) -> Result<OpenFile> {
+        self.files.open(location, meta).await
+    }
+
+    /// The footer of a Parquet file, from memory or from the file.
+    pub async fn footer(&self, location: &Location, meta: &ObjectMeta) -> Result<Footer> {
+        let load = async { Footer::read(&self.open(location, meta).await?).await };
+        self.files.footer(location, meta, load).await
+    }
+
+    /// Reads the files of one Parquet table, for `ParquetSource::with_parquet_file_reader_factory`.
+    /// `schema` has the table's file columns: a file that does not fit them is an error that names it.
+    /// Each file's `object_meta` must be as it was listed.
+    pub fn for_table(self: &Arc<Self>, location: &Location, schema: SchemaRef) -> Arc<TableReader> {
+        Arc::new(TableReader { reader: Arc::clone(self), location: location.clone(), schema })
+    }
+}
+
+/// Reads the files of one table.
+#[derive(Debug)]
+pub struct TableReader {
+    reader: Arc<Reader>,
+    location: Location,
+    schema: SchemaRef,
+}
+
+impl ParquetFileReaderFactory for TableReader {
+    fn create_reader(
+        &self,
+        partition: usize,
+        file: PartitionedFile,
+        _tail_bytes: Option<usize>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Box<dyn AsyncFileReader + Send>, DataFusionError> {
+        Ok(Box::new(FileReader {
+            reader: Arc::clone(&self.reader),
+            location: self.location.clone(),
+            schema: Arc::clone(&self.schema),
+            meta: file.object_meta,
+            open: None,
+            bytes_scanned: MetricBuilder::new(metrics).counter("bytes_scanned", partition),
+        }))
+    }
+}
+
+/// Reads one file of a scan.
+struct FileReader {
+    reader: Arc<Reader>,
+    location: Location,
+    schema: SchemaRef,
+    meta: ObjectMeta,
+    /// Opened by the first read; a footer from memory needs none.
+    open: Option<OpenFile>,
+    bytes_scanned: Count,
+}
+
+impl FileReader {
+    async fn read(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
+        let file = match self.open.take() {
+            Some(file) => file,
+            None => self.reader.open(&self.location, &self.meta).await?,
+        };
+        let file = self.open.insert(file);
+        let pieces = file.read_ranges(ranges).await?;
+        self.bytes_scanned.add(pieces.iter().map(Bytes::len).sum());
+        Ok(pieces)
+    }
+
+    async fn footer(&self) -> Result<Footer> {
+        let footer = self.reader.footer(&self.location, &self.meta).await?;
+        schema::check(&self.schema, &footer.schema, &self.location.show(&self.meta.location))?;
+        Ok(footer)
+    }
+}
+
+impl AsyncFileReader for FileReader {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        async move {
+            let mut pieces = self.read(vec![range]).await?;
+            Ok(pieces.pop().expect("one range gives one piece"))
+        }
+        .boxed()
+    }
+
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+        async move { Ok(self.read(ranges).await?) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _options: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
+        async move { Ok(self.footer().await?.metadata) }.boxed()
+    }
+}
+
+impl fmt::Debug for FileReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("FileReader").field(&self.meta.location).finish()
+    }
+}
+
+impl From<Error> for ParquetError {
+    fn from(error: Error) -> Self {
+        Self::External(Box::new(error))
+    }
+}
