@@ -13,32 +13,22 @@ pub struct Users {}
 pub enum Error {}
 
 impl Users {
-    /// The users of a server without a users file: `root` without a password. Serve them on loopback only.
-    pub fn loopback() -> Self {
-        todo!()
-    }
-
-    /// No user at all: what a new users file begins with.
-    pub fn none() -> Self {
-        todo!()
-    }
-
-    /// Reads a users file.
+    /// Reads a file of users; a file that is not there is an error.
     pub fn read(_path: &Path) -> Result<Self, Error> {
         todo!()
     }
 
-    /// Adds a user.
-    pub fn add(&mut self, _name: &str, _password: &str) -> Result<(), Error> {
+    /// `root` without a password and nobody else: for a server that only this machine can reach.
+    pub fn root_without_password() -> Self {
         todo!()
     }
 
-    /// Gives a user a new password.
-    pub fn set_password(&mut self, _name: &str, _password: &str) -> Result<(), Error> {
+    /// Adds a user, or gives an existing one a new password. Returns whether the user is new.
+    pub fn add(&mut self, _name: &str, _password: &str) -> Result<bool, Error> {
         todo!()
     }
 
-    /// Writes the users file whole.
+    /// Writes the file whole or not at all, readable by its owner only.
     pub fn write(&self, _path: &Path) -> Result<(), Error> {
         todo!()
     }

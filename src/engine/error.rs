@@ -154,6 +154,12 @@ pub enum Error {
         /// `read only`, `GLOBAL`, `SESSION`.
         kind: &'static str,
     },
+    /// 1228.
+    #[error("Variable '{0}' is a SESSION variable and can't be used with SET GLOBAL")]
+    SessionVariable(String),
+    /// 1229.
+    #[error("Variable '{0}' is a GLOBAL variable and should be set with SET GLOBAL")]
+    GlobalVariable(String),
     /// 1298.
     #[error("Unknown or incorrect time zone: '{0}'")]
     TimeZone(String),
@@ -163,6 +169,14 @@ pub enum Error {
     /// 1273.
     #[error("Unknown collation: '{0}'")]
     Collation(String),
+    /// 1253.
+    #[error("COLLATION '{collation}' is not valid for CHARACTER SET '{character_set}'")]
+    CollationMismatch {
+        /// The collation.
+        collation: String,
+        /// The character set.
+        character_set: String,
+    },
 
     // Rights.
     /// 1142: the lake is read only for clients.
@@ -286,9 +300,12 @@ impl Error {
             Self::VariableValue { .. } => (1231, "42000"),
             Self::VariableType(_) => (1232, "42000"),
             Self::VariableScope { .. } => (1238, "HY000"),
+            Self::SessionVariable(_) => (1228, "HY000"),
+            Self::GlobalVariable(_) => (1229, "HY000"),
             Self::TimeZone(_) => (1298, "HY000"),
             Self::CharacterSet(_) => (1115, "42000"),
             Self::Collation(_) => (1273, "HY000"),
+            Self::CollationMismatch { .. } => (1253, "42000"),
             Self::TableDenied { .. } => (1142, "42000"),
             Self::ReadOnly => (1290, "HY000"),
             Self::AccessDenied(_) => (1227, "42000"),
