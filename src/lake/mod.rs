@@ -10,6 +10,7 @@ pub mod partition;
 pub mod adapter;
 pub mod schema;
 
+pub mod guard;
 pub mod reader;
 
 mod cache;
