@@ -4,5 +4,6 @@ mod fixture;
 mod server;
 
 mod clients;
+mod lake_reading;
 mod operations;
 mod slt;
