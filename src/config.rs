@@ -169,19 +169,31 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("cannot read the config {path}")]
+    #[error("cannot read the config {}", path.display())]
     Read {
         /// The config file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// The file is not what a config looks like; the message names line and field.
-    #[error("{path}: {message}")]
+    /// The file is not what a config looks like.
+    #[error("{}:{line}: {message}", path.display())]
     Invalid {
         /// The config file.
         path: PathBuf,
-        /// What is wrong and where.
+        /// The line, from 1.
+        line: usize,
+        /// The field, and what is wrong with it.
+        message: String,
+    },
+    /// A value can be read but not used.
+    #[error("{}: {field}: {message}", path.display())]
+    Value {
+        /// The config file.
+        path: PathBuf,
+        /// The field.
+        field: String,
+        /// What is wrong with it.
         message: String,
     },
 }
@@ -193,10 +205,41 @@ impl Config {
             std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         let mut config: Self = match serde_yaml::from_str::<Option<Self>>(&text) {
             Ok(config) => config.unwrap_or_default(),
-            Err(error) => return Err(Error::Invalid { path: path.to_owned(), message: error.to_string() }),
+            Err(error) => {
+                let (line, message) = line_and_message(&error);
+                return Err(Error::Invalid { path: path.to_owned(), line, message });
+            }
         };
+        if let Err((field, message)) = config.check() {
+            return Err(Error::Value { path: path.to_owned(), field, message: message.to_owned() });
+        }
         config.resolve(path.parent().unwrap_or(Path::new("")));
         Ok(config)
+    }
+
+    /// What no type can say: the field that cannot be used, and why.
+    fn check(&self) -> Result<(), (String, &'static str)> {
+        let at_least_one = [
+            ("threads", self.threads),
+            ("max_connections", Some(self.max_connections)),
+            ("max_running_queries", self.max_running_queries),
+        ];
+        if let Some((field, _)) = at_least_one.into_iter().find(|(_, value)| *value == Some(0)) {
+            return Err((field.into(), "must be at least 1"));
+        }
+        if self.memory < ByteSize::mib(16) {
+            return Err(("memory".into(), "must be at least 16MiB"));
+        }
+        if self.memory_per_query.is_some_and(|limit| limit > self.memory) {
+            return Err(("memory_per_query".into(), "must not be more than `memory`"));
+        }
+        if self.max_allowed_packet < ByteSize::mib(1) || self.max_allowed_packet > ByteSize::gib(1) {
+            return Err(("max_allowed_packet".into(), "must be from 1MiB to 1GiB, as in MySQL"));
+        }
+        if let Some(prefix) = self.stores.keys().find(|prefix| !prefix.contains("://")) {
+            return Err((format!("stores.{prefix}"), "a store is named by its URL, such as s3://bucket"));
+        }
+        Ok(())
     }
 
     /// Makes relative paths relative to `base`; URLs stay as they are.
@@ -214,6 +257,18 @@ impl Config {
     /// Threads that run queries.
     pub fn query_threads(&self) -> usize {
         self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
+    }
+}
+
+/// YAML's error without its own way of writing the place.
+fn line_and_message(error: &serde_yaml::Error) -> (usize, String) {
+    let text = error.to_string();
+    match error.location() {
+        Some(place) => {
+            let written = format!(" at line {} column {}", place.line(), place.column());
+            (place.line(), text.replace(&written, ""))
+        }
+        None => (1, text),
     }
 }
 
@@ -327,5 +382,94 @@ impl de::Visitor<'_> for Scaled {
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
         scaled(&number.to_string(), self.units)
             .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lakefront.yaml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map_err(|error| {
+            let home = format!("{}/", directory.path().display());
+            error.to_string().replace(&home, "")
+        })
+    }
+
+    #[test]
+    fn mistakes_name_file_line_and_field() {
+        let check = |text: &str, expected: &str| assert_eq!(read(text).unwrap_err(), expected, "{text}");
+        check(
+            "lake: /srv/lake\nmemory: lots\n",
+            "lakefront.yaml:2: memory: invalid value: string \"lots\", expected a size such as 512MiB or 8GiB",
+        );
+        check(
+            "lake: x\n\nqueue_timeout: 5 parsecs\n",
+            "lakefront.yaml:3: queue_timeout: invalid value: string \"5 parsecs\", \
+             expected a time such as 500ms, 10s, 15m or 2h",
+        );
+        check(
+            "queue_timeout: 5\n",
+            "lakefront.yaml:1: queue_timeout: invalid value: integer `5`, expected a time such as 500ms, 10s, 15m or 2h",
+        );
+        check("listen: everywhere\n", "lakefront.yaml:1: listen: invalid socket address syntax");
+        check(
+            "spill:\n  directory: /tmp\n  size: 5GiB\n",
+            "lakefront.yaml:3: spill: unknown field `size`, expected `directory` or `limit`",
+        );
+        check("threads: [1, 2]\n", "lakefront.yaml:1: threads: invalid type: sequence, expected usize");
+        check("threads: 0\n", "lakefront.yaml: threads: must be at least 1");
+        check("memory_per_query: 9GiB\n", "lakefront.yaml: memory_per_query: must not be more than `memory`");
+        check(
+            "stores: { game-lake: { region: eu-1 } }\n",
+            "lakefront.yaml: stores.game-lake: a store is named by its URL, such as s3://bucket",
+        );
+        let unknown = read("listne: 127.0.0.1:3306\n").unwrap_err();
+        assert!(
+            unknown.starts_with("lakefront.yaml:1: unknown field `listne`, expected one of `listen`"),
+            "{unknown}"
+        );
+        let syntax = read("lake: \"open\n").unwrap_err();
+        assert!(syntax.starts_with("lakefront.yaml:2: "), "{syntax}");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config =
+            read("lake: data\ncatalog: /etc/catalog\nviews: s3://bucket/sql\nusers: users.yaml\n").unwrap();
+        assert!(config.lake.ends_with("/data") && config.lake.starts_with('/'), "{}", config.lake);
+        assert_eq!(config.catalog, "/etc/catalog");
+        assert_eq!(config.views, "s3://bucket/sql");
+        assert!(config.users.unwrap().is_absolute());
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        let config = read("# nothing\n").unwrap();
+        assert_eq!(config.listen, Config::default().listen);
+        assert_eq!(config.memory, ByteSize::gib(4));
+    }
+
+    #[test]
+    fn sizes_and_times() {
+        let check =
+            |text: &str, bytes| assert_eq!(text.parse::<ByteSize>().map(|size| size.0).ok(), bytes, "{text}");
+        check("512", Some(512));
+        check("64KiB", Some(65_536));
+        check("8 gib", Some(8 << 30));
+        check("1MB", Some(1_000_000));
+        check("-1", None);
+        check("1.5GiB", None);
+        check("99999999TiB", None);
+        let check = |text: &str, ms| {
+            assert_eq!(text.parse::<Interval>().map(|time| time.0.as_millis()).ok(), ms, "{text}");
+        };
+        check("500ms", Some(500));
+        check("2h", Some(7_200_000));
+        check("10", None);
+        check("", None);
     }
 }

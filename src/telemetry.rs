@@ -1,5 +1,6 @@
 //! Logs and metrics: set up once, used everywhere. It must not know any part it observes.
 
+use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,7 +47,10 @@ pub enum Error {
 pub fn start_log(format: LogFormat, filter: &str) -> Result<(), Error> {
     let filter_of =
         EnvFilter::try_new(filter).map_err(|source| Error::Filter { filter: filter.to_owned(), source })?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter_of).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter_of)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
