@@ -1,0 +1,38 @@
+# Four commands: `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets.
+
+CARGO_TARGET_DIR ?= target
+export CARGO_TARGET_DIR
+VENV := $(abspath $(CARGO_TARGET_DIR))/venv
+
+.PHONY: demo test lint clients clean
+
+# Makes the sample lake in ./lakefront-demo if it is not there, and serves it.
+demo:
+	cargo build --release
+	$(CARGO_TARGET_DIR)/release/lakefront demo
+
+# All tests, with real client programs. Some suites need files that lie beside the clone; they say so when they are not there.
+test: clients
+	LAKEFRONT_CLIENTS=$(VENV) cargo test
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+# The client programs of the tests: the mariadb command line from the system's packages, drivers from a virtual environment.
+clients: $(VENV)/installed
+	@command -v mariadb >/dev/null || { \
+	    echo "installing mariadb-client"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-client; }
+
+$(VENV)/installed: tests/clients/requirements.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "installing python3-venv"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv; }
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	touch $@
+
+clean:
+	cargo clean
+	rm -rf lakefront-demo
