@@ -1,1 +1,253 @@
 //! What an operator does and sees: starting, stopping, health, metrics, mistakes in the config.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use lakefront::clock::Clock;
+use lakefront::config::Config;
+use lakefront::server;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+
+use crate::fixture;
+use crate::server::{Lake, TestServer, options};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_start_says_why_and_what_to_do() {
+    async fn check(change: impl FnOnce(&mut Config), expected: &str) {
+        let lake = Lake::new();
+        let mut config = lake.config();
+        change(&mut config);
+        let error = server::start(config, Clock::system()).await.unwrap_err().to_string();
+        let home = lake.path("").parent().unwrap().parent().unwrap().display().to_string();
+        assert_eq!(error.replace(&home, "HOME"), expected);
+    }
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    check(
+        |config| config.listen = address,
+        &format!(
+            "cannot listen on {address}: choose another address for `listen`, or stop the program that uses it"
+        ),
+    )
+    .await;
+    check(
+        |config| config.console = address,
+        &format!(
+            "cannot listen on {address}: choose another address for `console`, or stop the program that uses it"
+        ),
+    )
+    .await;
+    check(
+        |config| config.lake = "/nowhere".into(),
+        "there is no directory /nowhere: create it, or correct `lake` in the config",
+    )
+    .await;
+    check(
+        |config| config.catalog = "file:///nowhere".into(),
+        "there is no directory /nowhere: create it, or correct `catalog` in the config",
+    )
+    .await;
+    check(
+        |config| config.listen = "0.0.0.0:0".parse().unwrap(),
+        "cannot listen on 0.0.0.0:0 without users: make a file with `lakefront user add NAME --users FILE` and \
+         set `users`, or listen on a loopback address",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_tells_health_and_metrics() {
+    let lake = fixture::lake();
+    let server = TestServer::start(&lake).await;
+    let mut connection = server.connect().await;
+    connection.query_drop("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
+
+    assert!(http(server.console, "/healthz").ends_with("\r\n\r\nok\n"));
+    assert!(http(server.console, "/readyz").ends_with("\r\n\r\nready\n"));
+    assert!(http(server.console, "/").contains("lake.numbers  Zero to 999."));
+    assert!(http(server.console, "/nothing").starts_with("HTTP/1.1 404"));
+    let metrics = http(server.console, "/metrics");
+    assert!(metrics.contains("# TYPE lakefront_"), "{metrics}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_closes_idle_connections() {
+    let lake = fixture::lake();
+    let server = TestServer::start(&lake).await;
+    let (address, console) = (server.address, server.console);
+    let mut idle = server.connect().await;
+    server.stop().await;
+    assert!(idle.ping().await.is_err());
+    assert!(TcpStream::connect(address).is_err());
+    assert!(TcpStream::connect(console).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_serves_until_it_is_told_to_stop() {
+    let lake = fixture::lake();
+    let config = write_config(&lake, "");
+    let mut program = serve(&config);
+    let address = program.address;
+    let mut connection = Conn::new(options(address)).await.unwrap();
+    let rows: Vec<String> = connection.query("SELECT name FROM lake.departments ORDER BY id").await.unwrap();
+    assert_eq!(rows, ["Engine", "Art", "Support", "Legal"]);
+    let status = program.stop();
+    assert_eq!(status, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_added_by_the_command_line_and_log_in() {
+    let lake = fixture::lake();
+    let config = write_config(&lake, "users: users.yaml\n");
+    let users = config.with_file_name("users.yaml");
+    let user = |command: &str, name: &str, password: &str| {
+        lakefront_with_input(&["user", command, name, "--users", &users.to_string_lossy()], password)
+    };
+    assert_fails(&user("passwd", "ann", "secret\n"), "users.yaml");
+    assert!(user("add", "ann", "secret\n").status.success());
+    assert_fails(&user("add", "ann", "other\n"), "ann");
+    assert!(user("passwd", "ann", "better\n").status.success());
+    assert!(!std::fs::read_to_string(&users).unwrap().contains("better"));
+
+    let mut program = serve(&config);
+    let login = |user: &str, password: &str| {
+        Conn::new(options(program.address).user(Some(user)).pass(Some(password)))
+    };
+    assert!(login("ann", "better").await.is_ok());
+    for (user, password) in [("ann", "secret"), ("ann", ""), ("bob", "better"), ("root", "")] {
+        let error = login(user, password).await.unwrap_err().to_string();
+        assert!(error.contains("1045"), "{user}: {error}");
+    }
+    assert_eq!(program.stop(), Some(0));
+}
+
+#[test]
+fn check_prints_what_is_wrong_with_tables() {
+    let lake = Lake::new();
+    lake.table("shop", "empty", "location: nothing\nformat: parquet\ncolumns: { id: bigint }\n");
+    let config = write_config(&lake, "");
+    std::fs::create_dir(lake.path("nothing")).unwrap();
+    let check = || lakefront(&["check", "--config", &config.to_string_lossy()]);
+
+    let fine = check();
+    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns\n1 tables, 0 of them cannot be used\n");
+    assert!(fine.status.success());
+
+    lake.table("shop", "typo", "location: nothing\nformat: parkett\n");
+    lake.table("shop", "broken", "location: broken\nformat: parquet\n");
+    lake.file("broken/part-0.parquet", "not Parquet at all");
+    let wrong = check();
+    let lines = text(&wrong.stdout);
+    assert_eq!(wrong.status.code(), Some(1), "{lines}");
+    assert!(lines.contains("typo.yaml:2: ") && lines.contains("parkett"), "{lines}");
+    assert!(lines.contains("broken/part-0.parquet"), "{lines}");
+    assert!(lines.contains("3 tables, 2 of them cannot be used"), "{lines}");
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_one_line() {
+    let lake = Lake::new();
+    assert_fails(
+        &lakefront(&["serve", "--config", "/nowhere.yaml"]),
+        "cannot read the config /nowhere.yaml: No such file",
+    );
+    let config = write_config(&lake, "memroy: 1GiB\n");
+    assert_fails(
+        &lakefront(&["serve", "--config", &config.to_string_lossy()]),
+        "lakefront.yaml:3: unknown field `memroy`",
+    );
+    let directory = lake.path("").to_string_lossy().into_owned();
+    assert_fails(&lakefront(&["demo", "--dir", &directory, "--days", "0"]), "1 to 365 days, not 0");
+}
+
+/// A config file for a lake, with the system's choice of ports.
+fn write_config(lake: &Lake, more: &str) -> std::path::PathBuf {
+    let path = lake.path("").parent().unwrap().parent().unwrap().join("lakefront.yaml");
+    std::fs::write(&path, format!("listen: 127.0.0.1:0\nconsole: 127.0.0.1:0\n{more}log_format: json\n"))
+        .unwrap();
+    path
+}
+
+/// The program while it serves; it is killed when the test ends early.
+struct Program {
+    process: Child,
+    address: SocketAddr,
+}
+
+fn serve(config: &Path) -> Program {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_lakefront"))
+        .args(["serve", "--config"])
+        .arg(config)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+    let address = log
+        .by_ref()
+        .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
+        .find(|line| line["message"] == "serving")
+        .and_then(|line| line["listen"].as_str()?.parse().ok())
+        .expect("the program serves");
+    // The pipe must not fill up.
+    std::thread::spawn(move || log.for_each(drop));
+    Program { process, address }
+}
+
+impl Program {
+    /// Sends SIGTERM, waits for the end and returns the exit code.
+    fn stop(&mut self) -> Option<i32> {
+        let signal = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(signal.success());
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already in a test that went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn lakefront(arguments: &[&str]) -> Output {
+    lakefront_with_input(arguments, "")
+}
+
+fn lakefront_with_input(arguments: &[&str], input: &str) -> Output {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_lakefront"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails early does not read its input.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    process.wait_with_output().unwrap()
+}
+
+/// The command failed, and its last line says this.
+fn assert_fails(output: &Output, expected: &str) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let last = error.lines().last().unwrap_or_default();
+    assert!(last.starts_with("lakefront: ") && last.contains(expected), "{error}");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The whole answer to a GET.
+fn http(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
