@@ -1,0 +1,128 @@
+//! The threads that queries run on, apart from those of the network, and how their work is stopped.
+//!
+//! It must not know what runs on it. Every handle that it gives out stops its work when it is dropped.
+
+use std::future::Future;
+
+use arrow::array::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::error::{Error, Result};
+
+/// Deep plans recurse; a thread's stack is only reserved, not used, until they do.
+const STACK_BYTES: usize = 32 << 20;
+
+/// Batches that are computed ahead of the client that reads them.
+const BATCHES_AHEAD: usize = 2;
+
+/// Threads of their own for planning and execution, so that the network never waits for a query.
+#[derive(Debug)]
+pub struct QueryRuntime {
+    /// Always there until it is dropped.
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl QueryRuntime {
+    /// Starts so many threads.
+    pub fn new(threads: usize) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("query")
+            .worker_threads(threads)
+            .thread_stack_size(STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Internal(format!("cannot start the query threads: {error}")))?;
+        Ok(Self { runtime: Some(runtime) })
+    }
+
+    /// Runs a future on the query threads. Dropping the returned future stops it at its next await.
+    pub async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mut task = self.spawn(work);
+        task.join().await?
+    }
+
+    /// Pulls a stream on the query threads, a few batches ahead of the reader.
+    pub fn pull(&self, mut stream: SendableRecordBatchStream) -> Pulled {
+        let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
+        let task = self.spawn(async move {
+            while let Some(batch) = stream.next().await {
+                let last = batch.is_err();
+                if sender.send(batch.map_err(Error::from)).await.is_err() || last {
+                    break;
+                }
+            }
+        });
+        Pulled { receiver, task: Some(task) }
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
+        let runtime = self.runtime.as_ref().expect("the runtime is taken only when it is dropped");
+        Task(runtime.spawn(work))
+    }
+}
+
+impl Drop for QueryRuntime {
+    fn drop(&mut self) {
+        // The last owner may be a task of another runtime, where blocking is not allowed.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A task that is aborted when it is dropped.
+#[derive(Debug)]
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Task<T> {
+    /// Waits for the result. A panic ends this statement only; the log tells where it was.
+    async fn join(&mut self) -> Result<T> {
+        (&mut self.0).await.map_err(|error| {
+            if error.is_cancelled() {
+                return Error::Shutdown;
+            }
+            let panic = error.into_panic();
+            let message = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown");
+            tracing::error!(message, "a query panicked");
+            Error::Internal("the statement failed unexpectedly".into())
+        })
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The batches of a query as they are computed. Dropping it stops the work.
+#[derive(Debug)]
+pub struct Pulled {
+    receiver: mpsc::Receiver<Result<RecordBatch>>,
+    /// None once its end was seen.
+    task: Option<Task<()>>,
+}
+
+impl Pulled {
+    /// The next batch. Cancel-safe. After an error nothing follows.
+    pub async fn next(&mut self) -> Option<Result<RecordBatch>> {
+        if let Some(batch) = self.receiver.recv().await {
+            return Some(batch);
+        }
+        // The sender is gone: either the stream ended, or the task panicked.
+        let outcome = self.task.as_mut()?.join().await;
+        self.task = None;
+        outcome.err().map(Err)
+    }
+}
