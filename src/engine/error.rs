@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
 use parquet::errors::ParquetError;
 
+use super::functions;
 use crate::catalog;
 
 /// A result whose error is the engine's.
@@ -112,6 +113,15 @@ pub enum Error {
         name: String,
         /// EXECUTE or DEALLOCATE PREPARE.
         command: &'static str,
+    },
+
+    /// 1461: more of something than a session may keep.
+    #[error("Can't create more than {most} {what} (current limit)")]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// The limit.
+        most: usize,
     },
 
     // Grouping and subqueries.
@@ -232,6 +242,10 @@ pub enum Error {
     #[error("{0}")]
     Computation(String),
 
+    /// A function raised it.
+    #[error(transparent)]
+    Function(#[from] functions::error::Error),
+
     // The lake.
     /// 1105: a table is there and cannot be read; the text names the file and what to do.
     #[error("{0}")]
@@ -291,6 +305,7 @@ impl Error {
             Self::ParameterCount(_) => (1582, "42000"),
             Self::Arguments(_) => (1210, "HY000"),
             Self::UnknownStatement { .. } => (1243, "HY000"),
+            Self::TooMany { .. } => (1461, "42000"),
             Self::NotGrouped(_) => (1055, "42000"),
             Self::InvalidGroupFunction => (1111, "HY000"),
             Self::ColumnCount => (1222, "21000"),
@@ -317,6 +332,7 @@ impl Error {
             Self::Json(_) => (3141, "22032"),
             Self::Regexp(_) => (1139, "42000"),
             Self::Computation(_) | Self::Table(_) | Self::Store(_) => (1105, "HY000"),
+            Self::Function(error) => error.code(),
             Self::Changed(_) => (1412, "HY000"),
             Self::Memory(_) => (1038, "HY001"),
             Self::DiskFull(_) => (1021, "HY000"),
@@ -381,6 +397,9 @@ impl Error {
     fn of_external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
         if let Some(ours) = error.downcast_ref::<Self>() {
             return ours.clone();
+        }
+        if let Some(function) = error.downcast_ref::<functions::error::Error>() {
+            return Self::Function(function.clone());
         }
         if let Some(inner) = error.downcast_ref::<DataFusionError>() {
             return Self::of(inner);

@@ -5,6 +5,21 @@
 pub mod query;
 pub mod session;
 
+mod bind;
+mod caller;
+mod columns;
+mod explain;
+mod names;
+mod statements;
+
+mod life;
+mod planner;
+
+mod admission;
+mod memory;
+pub mod processes;
+mod runtime;
+
 pub mod dialect;
 pub mod functions;
 pub mod metadata;

@@ -1,1 +1,268 @@
-//! The life of one statement: parse, rewrite, plan, admit, execute.
+//! The life of one statement: parse, resolve its tables, plan, wait for a turn, stream the rows.
+//!
+//! [`answer`] is the whole way; [`select`] the part of it that reads tables. This module must not know
+//! the protocol that carries statements and rows, nor how tables are stored.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::common::utils::memory::get_record_batch_memory_size;
+use futures::{StreamExt, stream};
+
+use super::admission::Permit;
+use super::answer::{Answer, Column, Done, Rows};
+use super::caller::{Caller, Plan, Retry};
+use super::dialect::statement::{Parsed, Query, Show, Statement};
+use super::error::{Error, Result};
+use super::life::{Admitted, Life, Received, Token};
+use super::memory::QueryPool;
+use super::processes::Interrupt;
+use super::runtime::Pulled;
+use super::session::{Prepared, Session};
+use super::{bind, dialect, explain, statements};
+
+/// Runs the text of one statement.
+pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
+    let token = receive(session, "Query", sql);
+    let life = Arc::clone(token.life());
+    let outcome = life.interrupt().race(async {
+        let parsed = parse(session, sql).await?;
+        answer(session, token, parsed, &[]).await
+    });
+    let outcome = outcome.await.and_then(std::convert::identity);
+    conclude(session, &life, outcome)
+}
+
+/// Runs a prepared statement with its values.
+pub async fn execute(session: &mut Session, prepared: &Prepared, values: &[ScalarValue]) -> Result<Answer> {
+    let token = receive(session, "Execute", &prepared.sql);
+    let life = Arc::clone(token.life());
+    let outcome = life.interrupt().race(answer(session, token, prepared.parsed.clone(), values));
+    let outcome = outcome.await.and_then(std::convert::identity);
+    conclude(session, &life, outcome)
+}
+
+/// Understands a statement and plans it, without running it.
+pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
+    let token = receive(session, "Prepare", sql);
+    let life = Arc::clone(token.life());
+    let outcome = life.interrupt().race(async {
+        let parsed = parse(session, sql).await?;
+        if parsed.parameters > usize::from(u16::MAX) {
+            return Err(Error::TooManyPlaceholders);
+        }
+        let columns = announce(session, parsed.statement.clone()).await?;
+        life.finish();
+        Ok(Prepared { sql: sql.to_owned(), parameters: parsed.parameters, columns, parsed })
+    });
+    let outcome = outcome.await.and_then(std::convert::identity);
+    conclude(session, &life, outcome)
+}
+
+/// The way of a statement to its answer.
+pub(super) async fn answer(
+    session: &mut Session,
+    token: Token<Received>,
+    parsed: Parsed,
+    values: &[ScalarValue],
+) -> Result<Answer> {
+    if parsed.parameters != values.len() {
+        return Err(Error::Arguments("EXECUTE".into()));
+    }
+    if !matches!(parsed.statement, Statement::Show(Show::Warnings { .. })) {
+        session.state.warnings = Arc::default();
+    }
+    let life = Arc::clone(token.life());
+    let done = match parsed.statement {
+        Statement::Query(mut query) => {
+            bind::values(&mut query.ast, values)?;
+            return select(session, token, *query).await;
+        }
+        Statement::Explain { analyze, format, mut query } => {
+            bind::values(&mut query.ast, values)?;
+            return explain::answer(session, token, *query, analyze, format).await;
+        }
+        Statement::Show(_) => return Err(Error::NotSupported("SHOW".into())),
+        Statement::Do(mut query) => {
+            bind::values(&mut query.ast, values)?;
+            discard(select(session, token, *query).await?).await?
+        }
+        Statement::Execute { name, variables } => {
+            return Box::pin(statements::execute(session, token, &name, &variables)).await;
+        }
+        Statement::Set(assignments) => statements::set(session, &life, assignments).await?,
+        Statement::Use(database) => statements::use_database(session, &database)?,
+        Statement::Begin => statements::transaction(session, true),
+        Statement::Commit | Statement::Rollback => statements::transaction(session, false),
+        Statement::Kill { id, connection } => statements::kill(session, &life, id, connection).await?,
+        Statement::RefreshTable(name) => statements::refresh(session, &name)?,
+        Statement::Prepare { name, text } => statements::prepare(session, &life, name, text).await?,
+        Statement::Deallocate(name) => statements::deallocate(session, name)?,
+        Statement::Nothing => Done::default(),
+        Statement::Refused { command, table } => return Err(statements::refused(session, command, table)),
+    };
+    session.state.row_count = 0;
+    life.finish();
+    Ok(Answer::Done(done))
+}
+
+/// Plans a query, waits for its turn and starts it. Until its first rows are there it can be planned again:
+/// when files changed under it, or when a join needs more memory than it may have.
+pub(super) async fn select(session: &mut Session, token: Token<Received>, query: Query) -> Result<Answer> {
+    let life = Arc::clone(token.life());
+    let interrupt = life.interrupt().until(session.state.variables.max_execution_time());
+    let caller = Arc::new(Caller::of(session));
+    let query = Arc::new(query);
+    let mut retry = Retry::default();
+    let mut token = token;
+    let rows = loop {
+        match attempt(&caller, token, &interrupt, &query, &mut retry).await {
+            Ok(rows) => break rows,
+            Err(error) if retry.helps(&error) => caller.prepare_again(&query, &error),
+            Err(error) => return Err(error),
+        }
+        token = life.again();
+    };
+    session.state.row_count = -1;
+    Ok(Answer::Rows(rows))
+}
+
+/// One attempt to get the first rows of a query.
+async fn attempt(
+    caller: &Arc<Caller>,
+    token: Token<Received>,
+    interrupt: &Interrupt,
+    query: &Arc<Query>,
+    retry: &mut Retry,
+) -> Result<Rows> {
+    let engine = &caller.engine;
+
+    let plan = engine.runtime.run(Arc::clone(caller).plan(Arc::clone(query), retry.hash_join));
+    let plan = interrupt.race(plan).await??;
+    retry.note(&plan);
+    let token = token.planned();
+
+    let permit = match plan.reads_lake {
+        true => Some(interrupt.race(engine.admission.admit()).await??),
+        // SELECT 1 and SHOW answer at once, however many queries wait.
+        false => None,
+    };
+    let token = token.admitted();
+
+    let (environment, pool) = engine.memory.for_query()?;
+    let Plan { columns, statement, physical, .. } = plan;
+    let start = engine.runtime.run(async move { statement.execute(physical, environment) });
+    let mut pulled = engine.runtime.pull(interrupt.race(start).await??);
+    let first = interrupt.race(pulled.next()).await?.transpose()?;
+
+    let delivery = Delivery {
+        caller: Arc::clone(caller),
+        interrupt: interrupt.clone(),
+        first,
+        pulled: Some(pulled),
+        pool,
+        _permit: permit,
+        token,
+    };
+    delivery.start_counting();
+    Ok(Rows {
+        columns,
+        time_zone: caller.time_zone,
+        batches: stream::unfold(delivery, Delivery::next).boxed(),
+    })
+}
+
+/// Rows on their way to the client. Dropping it stops the work and lets the next query run.
+struct Delivery {
+    caller: Arc<Caller>,
+    interrupt: Interrupt,
+    /// The batch that was waited for before the answer began.
+    first: Option<RecordBatch>,
+    /// None after the last batch and after an error.
+    pulled: Option<Pulled>,
+    pool: Arc<QueryPool>,
+    _permit: Option<Permit>,
+    token: Token<Admitted>,
+}
+
+impl Delivery {
+    fn start_counting(&self) {
+        self.caller.state.found_rows.store(0, Ordering::Relaxed);
+    }
+
+    async fn next(mut self) -> Option<(Result<RecordBatch>, Self)> {
+        let batch = match self.first.take() {
+            Some(first) => Some(Ok(first)),
+            None => {
+                let pulled = self.pulled.as_mut()?;
+                self.interrupt.race(pulled.next()).await.unwrap_or_else(|error| Some(Err(error)))
+            }
+        };
+        self.token.used_memory(self.pool.peak());
+        match &batch {
+            Some(Ok(batch)) => {
+                self.caller.state.found_rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                self.token.sent(batch.num_rows(), get_record_batch_memory_size(batch));
+            }
+            Some(Err(error)) => {
+                self.pulled = None;
+                self.caller.state.warnings.error(error.code().0, error.to_string());
+                self.token.life().fail(error);
+            }
+            None => {
+                self.pulled = None;
+                self.token.life().finish();
+            }
+        }
+        Some((batch?, self))
+    }
+}
+
+/// The columns that a statement will answer with.
+async fn announce(session: &Session, statement: Statement) -> Result<Vec<Column>> {
+    let caller = Arc::new(Caller::of(session));
+    match statement {
+        Statement::Query(query) => caller.announce(*query).await,
+        Statement::Explain { format, .. } => Ok(explain::columns(format)),
+        Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate(_) => {
+            Err(Error::NotPreparable)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Parses on the query threads, whose stacks are deep enough for what nests.
+pub(super) async fn parse(session: &Session, sql: &str) -> Result<Parsed> {
+    let mode = session.state.variables.mode();
+    let sql = sql.to_owned();
+    session.engine.runtime.run(async move { dialect::parse(&sql, mode) }).await
+}
+
+fn receive(session: &Session, command: &'static str, sql: &str) -> Token<Received> {
+    session.engine.statements.fetch_add(1, Ordering::Relaxed);
+    let running = session.connection.start(command, sql);
+    Token::received(&session.connection, running, session.state.database.as_deref(), sql)
+}
+
+/// Keeps a failure for SHOW WARNINGS and for the log.
+fn conclude<T>(session: &mut Session, life: &Life, outcome: Result<T>) -> Result<T> {
+    if let Err(error) = &outcome {
+        session.state.warnings = Arc::default();
+        session.state.warnings.error(error.code().0, error.to_string());
+        session.state.row_count = -1;
+        life.fail(error);
+    }
+    outcome
+}
+
+/// Computes all rows and answers none.
+async fn discard(answer: Answer) -> Result<Done> {
+    if let Answer::Rows(mut rows) = answer {
+        while let Some(batch) = rows.next().await {
+            batch?;
+        }
+    }
+    Ok(Done::default())
+}

@@ -1,19 +1,47 @@
 //! One client's state: user, database, variables, warnings, prepared statements; and the engine that all sessions share.
+//!
+//! It keeps state and hands statements to [`query`]; it must not know how they are planned or run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
 
-use super::answer::{Answer, Column};
+use super::admission::Admission;
+use super::answer::{Answer, Column, Origin};
+use super::caller::Caller;
+use super::dialect;
+use super::dialect::statement::{Parsed, TableName};
 use super::error::{Error, Result};
+use super::functions::Warnings;
+use super::memory::Memory;
+use super::metadata::variables::{Globals, Variables};
+use super::planner::Planner;
+use super::processes::{Processes, Registration, SUPERUSER};
+use super::query;
+use super::runtime::QueryRuntime;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
 
 /// What all sessions share: catalog, memory, the query runtime, the list of processes.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) clock: Clock,
+    pub(super) globals: Arc<Globals>,
+    pub(super) planner: Arc<Planner>,
+    pub(super) memory: Memory,
+    pub(super) admission: Admission,
+    pub(super) processes: Arc<Processes>,
+    pub(super) runtime: QueryRuntime,
+    started: DateTime<Utc>,
+    connections: AtomicU32,
+    /// Statements since the start.
+    pub(super) statements: AtomicU64,
+}
 
 /// Who connects and from where; made by the edge after the password was proved.
 #[derive(Clone, Debug, Default)]
@@ -30,29 +58,104 @@ pub struct Login {
 
 impl Engine {
     /// Builds the engine over a catalog.
-    pub fn new(_config: &Config, _catalog: Arc<Catalog>, _clock: Clock) -> Result<Arc<Self>> {
-        todo!()
+    pub fn new(config: &Config, catalog: Arc<Catalog>, clock: Clock) -> Result<Arc<Self>> {
+        let memory = Memory::new(config)?;
+        Ok(Arc::new(Self {
+            globals: Globals::new(config),
+            planner: Arc::new(Planner::new(config, Arc::clone(memory.environment()))),
+            memory,
+            admission: Admission::new(config),
+            processes: Arc::new(Processes::new(clock.clone())),
+            runtime: QueryRuntime::new(config.query_threads())?,
+            started: clock.now(),
+            connections: AtomicU32::new(0),
+            statements: AtomicU64::new(0),
+            catalog,
+            clock,
+        }))
     }
 
     /// The next connection id, as the greeting shows it and `CONNECTION_ID()` and `KILL` use it.
     pub fn next_connection_id(&self) -> u32 {
-        todo!()
+        // Zero means no connection to clients, so it is left out when the numbers begin again.
+        match self.connections.fetch_add(1, Ordering::Relaxed).wrapping_add(1) {
+            0 => self.next_connection_id(),
+            id => id,
+        }
     }
 
     /// Opens a session for a logged-in user. It is in the process list until it is dropped.
-    pub fn session(self: &Arc<Self>, _connection_id: u32, _login: Login) -> Session {
-        todo!()
+    pub fn session(self: &Arc<Self>, connection_id: u32, login: Login) -> Session {
+        let variables = Variables::new(&self.globals, login.user == SUPERUSER);
+        Session {
+            connection: self.processes.register(connection_id, login),
+            state: State::new(variables),
+            statements: BTreeMap::new(),
+            engine: Arc::clone(self),
+        }
     }
 
     /// Stops a connection's statement, and with `connection` the connection too. `by` must be the same user or root.
-    pub fn kill(&self, _by: &str, _connection_id: u32, _connection: bool) -> Result<()> {
-        todo!()
+    pub fn kill(&self, by: &str, connection_id: u32, connection: bool) -> Result<()> {
+        self.processes.kill(by, u64::from(connection_id), connection)
+    }
+
+    /// Seconds since the engine was built.
+    pub fn uptime_seconds(&self) -> i64 {
+        (self.clock.now() - self.started).num_seconds().max(0)
     }
 }
 
 /// One client's state.
 #[derive(Debug)]
-pub struct Session {}
+pub struct Session {
+    pub(super) engine: Arc<Engine>,
+    pub(super) connection: Registration,
+    pub(super) state: State,
+    /// What PREPARE named, in lower case.
+    pub(super) statements: BTreeMap<String, Parsed>,
+}
+
+/// What a statement sees of its session, and what SET changes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    /// The default database, as the catalog writes it.
+    pub database: Option<String>,
+    pub variables: Variables,
+    /// By name in lower case.
+    pub user_variables: Arc<BTreeMap<String, ScalarValue>>,
+    /// Of the last statement; of the present one while it runs.
+    pub warnings: Arc<Warnings>,
+    pub in_transaction: bool,
+    /// What `ROW_COUNT()` answers.
+    pub row_count: i64,
+    /// What `FOUND_ROWS()` answers; counted while rows are sent.
+    pub found_rows: Arc<AtomicU64>,
+}
+
+impl State {
+    /// A system variable; those that count what the last statement told are the session's own.
+    pub fn variable(&self, scope: &str, name: &str) -> Result<ScalarValue> {
+        let value = self.variables.get(scope, name)?;
+        Ok(match name {
+            "warning_count" => ScalarValue::UInt64(Some(self.warnings.count())),
+            "error_count" => ScalarValue::UInt64(Some(self.warnings.errors())),
+            _ => value,
+        })
+    }
+
+    fn new(variables: Variables) -> Self {
+        Self {
+            database: None,
+            variables,
+            user_variables: Arc::default(),
+            warnings: Arc::default(),
+            in_transaction: false,
+            row_count: 0,
+            found_rows: Arc::default(),
+        }
+    }
+}
 
 /// What the status flags of every packet tell.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,61 +179,171 @@ pub struct Prepared {
     pub parameters: usize,
     /// The columns of its answer; empty when it answers with none.
     pub columns: Vec<Column>,
+    /// The text as it was understood when it was prepared, whatever `sql_mode` is set since.
+    pub(super) parsed: Parsed,
 }
 
 impl Session {
     /// Splits a text into its statements by `;`, outside of strings and comments. Empty ones are left out.
-    pub fn split<'a>(&self, _sql: &'a str) -> Result<Vec<&'a str>> {
-        todo!()
+    pub fn split<'a>(&self, sql: &'a str) -> Result<Vec<&'a str>> {
+        dialect::split(sql, self.state.variables.mode())
     }
 
     /// Runs one statement. Dropping the future, or the answer's stream, stops the work.
-    pub async fn query(&mut self, _sql: &str) -> Result<Answer> {
-        todo!()
+    pub async fn query(&mut self, sql: &str) -> Result<Answer> {
+        query::run(self, sql).await
     }
 
     /// Plans a statement without running it: how many parameters it takes and which columns it answers.
-    pub async fn prepare(&mut self, _sql: &str) -> Result<Prepared> {
-        todo!()
+    pub async fn prepare(&mut self, sql: &str) -> Result<Prepared> {
+        query::prepare(self, sql).await
     }
 
     /// Runs a prepared statement with a value for each `?`.
-    pub async fn execute(&mut self, _statement: &Prepared, _parameters: &[ScalarValue]) -> Result<Answer> {
-        todo!()
+    pub async fn execute(&mut self, statement: &Prepared, parameters: &[ScalarValue]) -> Result<Answer> {
+        query::execute(self, statement, parameters).await
     }
 
     /// Makes a database the default one; error 1049 when there is no such database.
-    pub fn use_database(&mut self, _name: &str) -> Result<()> {
-        todo!()
+    pub fn use_database(&mut self, name: &str) -> Result<()> {
+        let database = match self.engine.catalog.snapshot().databases.get(&name.to_lowercase()) {
+            Some(database) => database.name.clone(),
+            None => return Err(Error::UnknownDatabase(name.to_owned())),
+        };
+        self.connection.set_database(Some(database.clone()));
+        self.state.database = Some(database);
+        Ok(())
     }
 
     /// The columns of a table in the default database (the command FIELD_LIST), filtered by a LIKE pattern when it is not empty.
-    pub async fn field_list(&mut self, _table: &str, _pattern: &str) -> Result<Vec<Column>> {
-        todo!()
+    pub async fn field_list(&mut self, table: &str, pattern: &str) -> Result<Vec<Column>> {
+        let name = TableName { database: None, table: table.to_owned() };
+        let tables = Caller::of(self).resolve(std::slice::from_ref(&name)).await?;
+        let (database, table) = tables.key(&name)?;
+        let pinned = tables.by_key(&database, &table).ok_or(Error::NoSuchTable { database, table })?;
+        let columns =
+            pinned.columns.iter().filter(|column| pattern.is_empty() || like(&column.name, pattern));
+        let told = columns.map(|column| Column {
+            origin: Some(Origin {
+                database: pinned.database.clone(),
+                table: pinned.table.clone(),
+                alias: pinned.table.clone(),
+                column: column.name.clone(),
+            }),
+            ..Column::new(column.name.clone(), column.data_type.clone(), column.nullable)
+        });
+        Ok(told.collect())
     }
 
-    /// Puts variables, database, warnings and user variables back to what they were after the login.
+    /// Puts variables, warnings, user variables and prepared statements back to what they were after the login;
+    /// the default database stays, as with MySQL's reset.
     pub fn reset(&mut self) {
-        todo!()
+        let mut variables = self.state.variables.clone();
+        variables.reset();
+        self.state = State { database: self.state.database.take(), ..State::new(variables) };
+        self.statements.clear();
     }
 
     /// What the status flags tell after the last statement.
     pub fn status(&self) -> Status {
-        todo!()
+        Status {
+            autocommit: self.state.variables.autocommit(),
+            in_transaction: self.state.in_transaction,
+            no_backslash_escapes: self.state.variables.mode().no_backslash_escapes,
+            warnings: u16::try_from(self.state.warnings.count()).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// The variables that act on the connection itself, as `wait_timeout`.
+    pub fn variables(&self) -> &Variables {
+        &self.state.variables
     }
 
     /// Is done when somebody killed this connection (not only its statement).
     pub async fn killed(&self) {
-        todo!()
+        self.connection.killed().await;
     }
 
     /// One line of counters, as the command STATISTICS answers it.
     pub fn statistics(&self) -> String {
-        todo!()
+        let uptime = self.engine.uptime_seconds();
+        let statements = self.engine.statements.load(Ordering::Relaxed);
+        format!(
+            "Uptime: {uptime}  Threads: {}  Questions: {statements}  Slow queries: 0  Opens: 0  Flush tables: 0  \
+             Open tables: 0  Queries per second avg: {:.3}",
+            self.engine.processes.count(),
+            statements as f64 / uptime.max(1) as f64,
+        )
     }
 
     /// A text of a client in the character set that it speaks (`character_set_client`), as Rust text; an error when it is not valid.
     pub fn decode(&self, bytes: Vec<u8>) -> Result<String> {
+        // Every character set that can be set is UTF-8 or a part of it.
         String::from_utf8(bytes).map_err(|_| Error::InvalidCharacters)
+    }
+}
+
+/// Whether a name is like a pattern with `%`, `_` and `\`, in any case.
+fn like(name: &str, pattern: &str) -> bool {
+    let name: Vec<char> = name.to_lowercase().chars().collect();
+    let mut steps = Vec::new();
+    let lower = pattern.to_lowercase();
+    let mut letters = lower.chars();
+    while let Some(letter) = letters.next() {
+        steps.push(match letter {
+            '%' => Step::Many,
+            '_' => Step::One,
+            '\\' => Step::Letter(letters.next().unwrap_or('\\')),
+            letter => Step::Letter(letter),
+        });
+    }
+    // After a mismatch the last `%` takes one letter more; what it took before need not be tried again.
+    let (mut at, mut step) = (0, 0);
+    let mut resume = None;
+    while at < name.len() {
+        match steps.get(step) {
+            Some(Step::Many) => {
+                step += 1;
+                resume = Some((at, step));
+            }
+            Some(Step::One) => (at, step) = (at + 1, step + 1),
+            Some(Step::Letter(letter)) if *letter == name[at] => (at, step) = (at + 1, step + 1),
+            _ => match &mut resume {
+                Some((taken, after)) => {
+                    *taken += 1;
+                    (at, step) = (*taken, *after);
+                }
+                None => return false,
+            },
+        }
+    }
+    steps[step..].iter().all(|step| matches!(step, Step::Many))
+}
+
+/// What one letter of a LIKE pattern stands for.
+enum Step {
+    Many,
+    One,
+    Letter(char),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::like;
+
+    #[test]
+    fn names_like_patterns() {
+        let check = |name: &str, pattern: &str, expected: bool| {
+            assert_eq!(like(name, pattern), expected, "{name} LIKE {pattern}");
+        };
+        check("user_id", "USER%", true);
+        check("user_id", "user\\_id", true);
+        check("userXid", "user\\_id", false);
+        check("userXid", "user_id", true);
+        check("id", "%%d", true);
+        check("abcabd", "%ab_", true);
+        check("abcabd", "%abc", false);
+        check("", "%", true);
+        check("id", "", false);
     }
 }

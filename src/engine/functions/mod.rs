@@ -67,6 +67,21 @@ impl Warnings {
         }
     }
 
+    /// Adds the error that ended the statement; SHOW WARNINGS and SHOW ERRORS list it.
+    pub fn error(&self, code: u16, message: impl Into<String>) {
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.0 += 1;
+        if kept.1.len() < Self::LIMIT {
+            kept.1.push(Warning { level: "Error", code, message: message.into() });
+        }
+    }
+
+    /// How many of those that are kept are errors.
+    pub fn errors(&self) -> u64 {
+        let kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.1.iter().filter(|warning| warning.level == "Error").count() as u64
+    }
+
     /// The warnings that are kept, in order.
     pub fn list(&self) -> Vec<Warning> {
         self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).1.clone()

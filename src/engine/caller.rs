@@ -1,0 +1,284 @@
+//! Who asks, as one statement sees it: a fixed time, the session's settings, and plans made under them.
+//!
+//! It is a copy, so that planning can go on on other threads. It must not know what a plan's rows are for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::timezone::Tz;
+use chrono::{DateTime, Utc};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::HashJoinExec;
+use datafusion::sql::sqlparser::ast;
+use futures::future::try_join_all;
+
+use super::answer::Column;
+use super::dialect::statement::{Query, TableName};
+use super::error::{Error, Result};
+use super::functions::Context;
+use super::functions::session::SessionValues;
+use super::life::Life;
+use super::metadata;
+use super::planner::{Pinned, Settings, Statement, Tables};
+use super::session::{Engine, Session, State};
+use super::{bind, columns, functions, names};
+use crate::catalog;
+
+/// Most user variables that a session may set.
+const USER_VARIABLES_MAX: usize = 1_000;
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub(super) engine: Arc<Engine>,
+    /// The session's state when the statement began.
+    pub(super) state: State,
+    pub(super) connection: u32,
+    pub(super) user: String,
+    pub(super) host: String,
+    /// The time that the statement sees.
+    pub(super) now: DateTime<Utc>,
+    pub(super) time_zone: Tz,
+}
+
+/// A query that can run.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it answers with.
+    pub columns: Vec<Column>,
+    /// Settings that it was planned with and runs with.
+    pub statement: Statement,
+    /// The same before algorithms and files were chosen.
+    pub logical: LogicalPlan,
+    /// What runs.
+    pub physical: Arc<dyn ExecutionPlan>,
+    /// Whether it reads a table of the lake.
+    pub reads_lake: bool,
+}
+
+impl Caller {
+    /// The session's state of now.
+    pub fn of(session: &Session) -> Self {
+        let state = session.state.clone();
+        let login = session.connection.login();
+        let now = state
+            .variables
+            .timestamp_micros()
+            .and_then(DateTime::from_timestamp_micros)
+            .unwrap_or_else(|| session.engine.clock.now());
+        // The variable was checked when it was set.
+        let time_zone = state.variables.time_zone().parse().unwrap_or_else(|_| utc());
+        Self {
+            engine: Arc::clone(&session.engine),
+            connection: session.connection.id(),
+            user: login.user.clone(),
+            host: login.host.clone(),
+            state,
+            now,
+            time_zone,
+        }
+    }
+
+    /// Plans a query on one consistent set of files.
+    pub async fn plan(self: Arc<Self>, query: Arc<Query>, hash_join: bool) -> Result<Plan> {
+        let tables = self.resolve(&query.tables).await?;
+        let statement = self.engine.planner.statement(self.settings(hash_join));
+        names::check_functions(&query.ast, &statement)?;
+        let logical = statement
+            .logical(query.ast.clone(), &tables)
+            .map_err(|error| names::locate(error, &query.ast))?;
+        let logical = match self.state.variables.sql_select_limit() {
+            Some(rows) if query.ast.limit_clause.is_none() => statement.limit(logical, rows)?,
+            _ => logical,
+        };
+        let optimized = statement.optimize(&logical)?;
+        let physical = statement.physical(&optimized).await?;
+        let columns = columns::of_query(&query, &logical, &physical.schema(), &tables)?;
+        Ok(Plan { columns, statement, logical: optimized, physical, reads_lake: tables.reads_lake() })
+    }
+
+    /// The columns of a query whose parameters have no values yet. No file is listed for it.
+    pub async fn announce(self: Arc<Self>, mut query: Query) -> Result<Vec<Column>> {
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            bind::unknown(&mut query.ast)?;
+            let tables = self.resolve(&query.tables).await?;
+            let mut settings = self.settings(true);
+            settings.functions.push(bind::unknown_value());
+            let statement = self.engine.planner.statement(settings);
+            names::check_functions(&query.ast, &statement)?;
+            let logical = statement
+                .logical(query.ast.clone(), &tables)
+                .map_err(|error| names::locate(error, &query.ast))?;
+            let optimized = statement.optimize(&logical)?;
+            columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)
+        };
+        engine.runtime.run(work).await
+    }
+
+    /// The value of an expression that is no part of a query.
+    pub async fn evaluate(&self, life: &Life, expression: ast::Expr) -> Result<ScalarValue> {
+        let query = names::query_of(expression);
+        let engine = &self.engine;
+        let caller = Arc::new(self.clone());
+        let (environment, _pool) = engine.memory.for_query()?;
+        let start = engine.runtime.run(async move {
+            let Plan { statement, physical, .. } = caller.plan(Arc::new(query), true).await?;
+            statement.execute(physical, environment)
+        });
+        let mut batches = engine.runtime.pull(life.interrupt().race(start).await??);
+        let mut value = None;
+        while let Some(batch) = life.interrupt().race(batches.next()).await?.transpose()? {
+            if batch.num_rows() > 0 && value.is_none() {
+                value = Some(ScalarValue::try_from_array(batch.column(0), 0)?);
+            }
+        }
+        Ok(value.unwrap_or(ScalarValue::Null))
+    }
+
+    /// SET of a user variable.
+    pub fn set_user_variable(&mut self, name: String, value: ScalarValue) -> Result<()> {
+        if self.state.user_variables.len() >= USER_VARIABLES_MAX
+            && !self.state.user_variables.contains_key(&name)
+        {
+            return Err(Error::TooMany { what: "user variables", most: USER_VARIABLES_MAX });
+        }
+        Arc::make_mut(&mut self.state.user_variables).insert(name, value);
+        Ok(())
+    }
+
+    /// The tables of a statement, each pinned once.
+    pub async fn resolve(&self, names: &[TableName]) -> Result<Tables> {
+        let mut tables = Tables::new(self.state.database.as_deref());
+        let catalog = self.engine.catalog.snapshot();
+        let mut keys = BTreeMap::new();
+        for name in names {
+            keys.entry(tables.key(name)?).or_insert(name);
+        }
+        let pinned = keys.into_iter().map(async |(key, name)| {
+            let pinned = self.pin(&catalog, &key, name).await?;
+            Ok::<_, Error>((key, pinned))
+        });
+        for (key, pinned) in try_join_all(pinned).await? {
+            tables.insert(key, pinned);
+        }
+        Ok(tables)
+    }
+
+    async fn pin(
+        &self,
+        catalog: &catalog::Snapshot,
+        key: &(String, String),
+        name: &TableName,
+    ) -> Result<Pinned> {
+        let (database, table) = key;
+        let missing = || Error::NoSuchTable {
+            database: name.database.clone().or_else(|| self.state.database.clone()).unwrap_or_default(),
+            table: name.table.clone(),
+        };
+        let database = catalog.databases.get(database).ok_or_else(|| {
+            Error::UnknownDatabase(name.database.clone().unwrap_or_else(|| database.clone()))
+        })?;
+        let table = database.tables.get(table).ok_or_else(missing)?;
+        let columns = table.columns().await?;
+        let provider = table.pin().await?;
+        Ok(Pinned {
+            database: table.database.clone(),
+            table: table.name.clone(),
+            columns,
+            provider,
+            of_lake: true,
+        })
+    }
+
+    /// Makes ready for another attempt after an error that it can help against.
+    pub fn prepare_again(&self, query: &Query, error: &Error) {
+        tracing::info!(connection = self.connection, %error, "planning the statement again");
+        if !matches!(error, Error::Changed(_)) {
+            return;
+        }
+        let catalog = self.engine.catalog.snapshot();
+        let names = Tables::new(self.state.database.as_deref());
+        for (database, table) in query.tables.iter().filter_map(|name| names.key(name).ok()) {
+            if let Some(table) =
+                catalog.databases.get(&database).and_then(|database| database.tables.get(&table))
+            {
+                table.refresh();
+            }
+        }
+    }
+
+    fn settings(&self, hash_join: bool) -> Settings {
+        Settings {
+            now: self.now,
+            time_zone: self.state.variables.time_zone(),
+            functions: functions::session::functions(self.values()),
+            context: Context { warnings: Arc::clone(&self.state.warnings), now: self.now.timestamp_micros() },
+            hash_join,
+        }
+    }
+
+    fn values(&self) -> SessionValues {
+        let account = format!("{}@{}", self.user, self.host);
+        let state = self.state.clone();
+        let user_variables = Arc::clone(&self.state.user_variables);
+        SessionValues {
+            now: self.now.timestamp_micros(),
+            time_zone: self.state.variables.time_zone(),
+            user: account.clone(),
+            current_user: account,
+            database: self.state.database.clone(),
+            connection_id: u64::from(self.connection),
+            version: metadata::variables::VERSION.to_owned(),
+            row_count: self.state.row_count,
+            found_rows: self.state.found_rows.load(Ordering::Relaxed),
+            system_variable: Arc::new(move |scope, name| Ok(state.variable(scope, name)?)),
+            user_variable: Arc::new(move |name| {
+                user_variables.get(name).cloned().unwrap_or(ScalarValue::Null)
+            }),
+        }
+    }
+}
+
+/// What was tried to get a query's first rows.
+#[derive(Debug)]
+pub struct Retry {
+    /// Whether joins may hash.
+    pub hash_join: bool,
+    /// Whether the last plan did.
+    hashed: bool,
+    listed_again: bool,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { hash_join: true, hashed: false, listed_again: false }
+    }
+}
+
+impl Retry {
+    /// Looks at what is about to run.
+    pub fn note(&mut self, plan: &Plan) {
+        self.hashed = joins_by_hash(&plan.physical);
+    }
+
+    /// Whether another attempt can do better than the one that failed; each reason helps once.
+    pub fn helps(&mut self, error: &Error) -> bool {
+        match error {
+            Error::Changed(_) => !std::mem::replace(&mut self.listed_again, true),
+            Error::Memory(_) => self.hashed && std::mem::replace(&mut self.hash_join, false),
+            _ => false,
+        }
+    }
+}
+
+fn joins_by_hash(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.downcast_ref::<HashJoinExec>().is_some() || plan.children().into_iter().any(joins_by_hash)
+}
+
+fn utc() -> Tz {
+    "+00:00".parse().expect("an offset is a time zone")
+}

@@ -1,0 +1,174 @@
+//! What the columns of a result are called, and which table's column each of them is.
+//!
+//! Inside a plan names are lower case and unique; clients see them as the statement and the catalog
+//! write them. It must not know what the values are.
+
+use arrow::datatypes::Schema;
+use datafusion::common::TableReference;
+use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
+use datafusion::sql::sqlparser::ast;
+
+use super::answer::{Column, Origin};
+use super::dialect::statement::{Heading, Query};
+use super::error::{Error, Result};
+use super::planner::Tables;
+
+/// The columns of a query's answer: names from the statement, types from the plan that runs.
+pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tables) -> Result<Vec<Column>> {
+    let headings = expand(query, plan)?;
+    let column = |(index, heading): (usize, &Heading)| {
+        let field = types.field(index);
+        let origin = trace(plan, index, None).and_then(|source| source.origin(tables));
+        let name = match (heading, &origin) {
+            (Heading::Text(text) | Heading::Column(text), _) => text.clone(),
+            (Heading::Wildcard, Some(origin)) => origin.column.clone(),
+            (Heading::Wildcard, None) => plan.schema().field(index).name().clone(),
+        };
+        Column {
+            origin,
+            max_characters: literal_characters(plan, index),
+            ..Column::new(name, field.data_type().clone(), field.is_nullable())
+        }
+    };
+    Ok(headings.iter().enumerate().map(column).collect())
+}
+
+/// One heading for each column: a `*` stands for as many as its tables have.
+fn expand(query: &Query, plan: &LogicalPlan) -> Result<Vec<Heading>> {
+    let columns = plan.schema().fields().len();
+    let wildcards = query.headings.iter().filter(|heading| **heading == Heading::Wildcard).count();
+    let mut left_over = (columns + wildcards)
+        .checked_sub(query.headings.len())
+        .ok_or_else(|| Error::Internal("more headings than columns".into()))?;
+
+    let items = select_items(&query.ast.body);
+    let mut expanded = Vec::with_capacity(columns);
+    let mut wildcards_left = wildcards;
+    for (index, heading) in query.headings.iter().enumerate() {
+        if *heading != Heading::Wildcard {
+            expanded.push(heading.clone());
+            continue;
+        }
+        wildcards_left -= 1;
+        // The last wildcard takes what is left; another one takes the columns of its table.
+        let width = match items.and_then(|items| items.get(index)) {
+            Some(ast::SelectItem::QualifiedWildcard(kind, _)) if wildcards_left > 0 => {
+                qualified_width(plan, expanded.len(), kind)
+            }
+            _ => left_over,
+        };
+        left_over = left_over.saturating_sub(width);
+        expanded.extend(std::iter::repeat_n(Heading::Wildcard, width));
+    }
+    if expanded.len() != columns {
+        return Err(Error::Internal(format!("{} headings for {columns} columns", expanded.len())));
+    }
+    Ok(expanded)
+}
+
+fn select_items(body: &ast::SetExpr) -> Option<&[ast::SelectItem]> {
+    match body {
+        ast::SetExpr::Select(select) => Some(&select.projection),
+        ast::SetExpr::Query(query) => select_items(&query.body),
+        ast::SetExpr::SetOperation { left, .. } => select_items(left),
+        _ => None,
+    }
+}
+
+/// How many columns from `start` on belong to the table of `t.*`.
+fn qualified_width(plan: &LogicalPlan, start: usize, kind: &ast::SelectItemQualifiedWildcardKind) -> usize {
+    let ast::SelectItemQualifiedWildcardKind::ObjectName(name) = kind else { return 0 };
+    let Some(table) = name.0.last().and_then(|part| part.as_ident()) else { return 0 };
+    let belongs = |(qualifier, _): &(Option<&TableReference>, _)| {
+        qualifier.is_some_and(|qualifier| qualifier.table() == table.value)
+    };
+    plan.schema().iter().skip(start).take_while(belongs).count()
+}
+
+/// A table's column, as the plan names it.
+struct Source {
+    table: TableReference,
+    alias: Option<String>,
+    column: String,
+}
+
+impl Source {
+    fn origin(self, tables: &Tables) -> Option<Origin> {
+        let pinned = tables.get(&self.table)?;
+        let column = pinned.columns.iter().find(|column| column.name.to_lowercase() == self.column)?;
+        Some(Origin {
+            database: pinned.database.clone(),
+            table: pinned.table.clone(),
+            alias: self.alias.unwrap_or_else(|| pinned.table.clone()),
+            column: column.name.clone(),
+        })
+    }
+}
+
+/// Follows an output column down to the table that it is a column of, where it is nothing else.
+fn trace(plan: &LogicalPlan, index: usize, alias: Option<&str>) -> Option<Source> {
+    match plan {
+        LogicalPlan::TableScan(scan) => Some(Source {
+            table: scan.table_name.clone(),
+            alias: alias.map(str::to_owned),
+            column: scan.projected_schema.field(index).name().clone(),
+        }),
+        // The outermost alias is the one that the statement uses.
+        LogicalPlan::SubqueryAlias(inner) => {
+            trace(&inner.input, index, alias.or_else(|| Some(inner.alias.table())))
+        }
+        LogicalPlan::Projection(inner) => trace_expression(inner.expr.get(index)?, &inner.input, alias),
+        LogicalPlan::Aggregate(inner) => trace_expression(inner.group_expr.get(index)?, &inner.input, alias),
+        LogicalPlan::Filter(inner) => trace(&inner.input, index, alias),
+        LogicalPlan::Sort(inner) => trace(&inner.input, index, alias),
+        LogicalPlan::Limit(inner) => trace(&inner.input, index, alias),
+        LogicalPlan::Distinct(Distinct::All(input)) => trace(input, index, alias),
+        LogicalPlan::Window(inner) if index < inner.input.schema().fields().len() => {
+            trace(&inner.input, index, alias)
+        }
+        LogicalPlan::Join(join) => {
+            let left = join.left.schema().fields().len();
+            match join.join_type {
+                JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => {
+                    if index < left {
+                        trace(&join.left, index, alias)
+                    } else {
+                        trace(&join.right, index - left, alias)
+                    }
+                }
+                JoinType::LeftSemi | JoinType::LeftAnti => trace(&join.left, index, alias),
+                JoinType::RightSemi | JoinType::RightAnti => trace(&join.right, index, alias),
+                JoinType::LeftMark | JoinType::RightMark => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn trace_expression(expression: &Expr, input: &LogicalPlan, alias: Option<&str>) -> Option<Source> {
+    match expression {
+        Expr::Alias(inner) => trace_expression(&inner.expr, input, alias),
+        Expr::Column(column) => {
+            let index = input.schema().maybe_index_of_column(column)?;
+            trace(input, index, alias)
+        }
+        _ => None,
+    }
+}
+
+/// The length of a selected string literal.
+fn literal_characters(plan: &LogicalPlan, index: usize) -> Option<u32> {
+    match plan {
+        LogicalPlan::Projection(inner) => {
+            let mut expression = inner.expr.get(index)?;
+            while let Expr::Alias(alias) = expression {
+                expression = &alias.expr;
+            }
+            let text = expression.as_literal()?.try_as_str()??;
+            u32::try_from(text.chars().count()).ok()
+        }
+        LogicalPlan::Sort(inner) => literal_characters(&inner.input, index),
+        LogicalPlan::Limit(inner) => literal_characters(&inner.input, index),
+        _ => None,
+    }
+}

@@ -1,0 +1,338 @@
+//! From a rewritten syntax tree to a plan that can run: DataFusion's planner over our names, functions and rules.
+//!
+//! It must not know how a statement was written or who asked: only its tables, pinned, and its settings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, SchemaRef};
+use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
+use datafusion::common::config::{ConfigOptions, SpillCompression};
+use datafusion::common::{DataFusionError, Result as DataFusionResult, TableReference};
+use datafusion::datasource::cte_worktable::CteWorkTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionStateDefaults;
+use datafusion::execution::context::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+
+use super::dialect;
+use super::dialect::statement::TableName;
+use super::error::{Error, Result};
+use super::functions::{self, Functions};
+use crate::catalog;
+use crate::config::Config;
+
+/// What all statements are planned with; made once.
+#[derive(Debug)]
+pub struct Planner {
+    state: SessionState,
+    relation_planners: Vec<Arc<dyn RelationPlanner>>,
+    type_planner: Arc<dyn TypePlanner>,
+}
+
+impl Planner {
+    /// Puts MySQL's functions, operators and rules together with DataFusion's optimizer.
+    pub fn new(config: &Config, environment: Arc<RuntimeEnv>) -> Self {
+        let Functions { scalar, aggregate, window } = functions::all();
+        let mut expr_planners = dialect::expr_planners();
+        expr_planners.extend(SessionStateDefaults::default_expr_planners());
+        let state = SessionStateBuilder::new()
+            .with_config(session_config(config))
+            .with_runtime_env(environment)
+            .with_scalar_functions(scalar)
+            .with_aggregate_functions(aggregate)
+            .with_window_functions(window)
+            .with_expr_planners(expr_planners)
+            .with_analyzer_rules(dialect::analyzer_rules())
+            .build();
+        Self { state, relation_planners: dialect::relation_planners(), type_planner: dialect::type_planner() }
+    }
+
+    /// Specialises the planner for one statement.
+    pub fn statement(self: &Arc<Self>, settings: Settings) -> Statement {
+        let mut state = self.state.clone();
+        let options = state.config_mut().options_mut();
+        options.execution.time_zone = Some(settings.time_zone);
+        options.optimizer.prefer_hash_join = settings.hash_join;
+        options.extensions.insert(settings.context);
+        // Functions see the options of the statement through its execution properties.
+        let options = Arc::clone(state.config_options());
+        let properties = state.execution_props_mut();
+        properties.query_execution_start_time = Some(settings.now);
+        properties.config_options = Some(options);
+
+        let functions = settings
+            .functions
+            .into_iter()
+            .flat_map(|function| {
+                let names =
+                    std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str));
+                names.map(|name| (name.to_owned(), Arc::clone(&function))).collect::<Vec<_>>()
+            })
+            .collect();
+        Statement { planner: Arc::clone(self), state, functions }
+    }
+}
+
+/// What of the session changes how a statement is planned.
+#[derive(Debug)]
+pub struct Settings {
+    /// The time that the statement sees.
+    pub now: DateTime<Utc>,
+    /// A name of the time-zone database or an offset.
+    pub time_zone: String,
+    /// The functions that answer from the session.
+    pub functions: Vec<Arc<ScalarUDF>>,
+    /// What all functions see of the statement.
+    pub context: functions::Context,
+    /// False when a hash join ran out of memory before.
+    pub hash_join: bool,
+}
+
+/// A table of the statement: one consistent set of files for all its references.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// The database's name, as written in the catalog.
+    pub database: String,
+    /// The table's name, as written in the catalog.
+    pub table: String,
+    /// Its columns, as written, in the order of the provider's schema.
+    pub columns: Arc<[catalog::Column]>,
+    /// What is scanned.
+    pub provider: Arc<dyn TableProvider>,
+    /// Whether it reads files, not only what the server knows of itself.
+    pub of_lake: bool,
+}
+
+/// The tables of one statement.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// In lower case.
+    default_database: Option<String>,
+    /// By database and table in lower case.
+    pinned: HashMap<(String, String), Pinned>,
+}
+
+impl Tables {
+    /// No tables yet; names without a database are looked up in the default one.
+    pub fn new(default_database: Option<&str>) -> Self {
+        Self { default_database: default_database.map(str::to_lowercase), pinned: HashMap::new() }
+    }
+
+    /// The database and the table that a name means, in lower case.
+    pub fn key(&self, name: &TableName) -> Result<(String, String)> {
+        let database = match &name.database {
+            Some(database) => database.to_lowercase(),
+            None => self.default_database.clone().ok_or(Error::NoDatabase)?,
+        };
+        Ok((database, name.table.to_lowercase()))
+    }
+
+    /// Adds a table under its key.
+    pub fn insert(&mut self, key: (String, String), pinned: Pinned) {
+        self.pinned.insert(key, pinned);
+    }
+
+    /// The table of a key.
+    pub fn by_key(&self, database: &str, table: &str) -> Option<&Pinned> {
+        self.pinned.get(&(database.to_owned(), table.to_owned()))
+    }
+
+    /// The table that a reference in a plan means.
+    pub fn get(&self, reference: &TableReference) -> Option<&Pinned> {
+        let database = reference.schema().or(self.default_database.as_deref())?;
+        self.pinned.get(&(database.to_lowercase(), reference.table().to_lowercase()))
+    }
+
+    /// Whether one of them reads files.
+    pub fn reads_lake(&self) -> bool {
+        self.pinned.values().any(|pinned| pinned.of_lake)
+    }
+}
+
+/// The planner with one statement's settings.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    planner: Arc<Planner>,
+    state: SessionState,
+    functions: HashMap<String, Arc<ScalarUDF>>,
+}
+
+impl Statement {
+    /// Resolves names and types. The schema of the plan is what the query selects, in order.
+    pub fn logical(&self, query: ast::Query, tables: &Tables) -> Result<LogicalPlan> {
+        let names = Names { statement: self, tables };
+        let planner = SqlToRel::new_with_options(&names, parser_options());
+        Ok(planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)))?)
+    }
+
+    /// Keeps at most so many rows.
+    pub fn limit(&self, plan: LogicalPlan, rows: u64) -> Result<LogicalPlan> {
+        let rows = usize::try_from(rows).unwrap_or(usize::MAX).min(i64::MAX as usize);
+        Ok(LogicalPlanBuilder::from(plan).limit(0, Some(rows))?.build()?)
+    }
+
+    /// Applies MySQL's conversions and makes the plan cheaper.
+    pub fn optimize(&self, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        Ok(self.state.optimize(plan)?)
+    }
+
+    /// Chooses algorithms and files. Needs the optimized plan.
+    pub async fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self.state.query_planner().create_physical_plan(plan, &self.state).await?)
+    }
+
+    /// Starts a plan; its memory comes from the environment.
+    pub fn execute(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        environment: Arc<RuntimeEnv>,
+    ) -> Result<SendableRecordBatchStream> {
+        // The registries of a task are for plans that arrive from elsewhere; this one holds its functions.
+        let task = TaskContext::new(
+            None,
+            self.state.session_id().to_owned(),
+            self.state.config().clone(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            environment,
+        );
+        Ok(execute_stream(plan, Arc::new(task))?)
+    }
+
+    /// Whether a function of this name exists, of whatever kind.
+    pub fn knows_function(&self, name: &str) -> bool {
+        self.functions.contains_key(name)
+            || self.state.scalar_functions().contains_key(name)
+            || self.state.aggregate_functions().contains_key(name)
+            || self.state.window_functions().contains_key(name)
+    }
+}
+
+/// The options that do not depend on the session.
+fn session_config(config: &Config) -> SessionConfig {
+    let mut session = SessionConfig::new()
+        .with_target_partitions(config.query_threads())
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false)
+        .with_spill_compression(SpillCompression::Lz4Frame);
+    let options = session.options_mut();
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.default_null_ordering = "nulls_min".into();
+    options.optimizer.expand_views_at_output = false;
+    session
+}
+
+/// How DataFusion's planner reads the tree. Identifiers are in lower case already, quoted or not.
+fn parser_options() -> ParserOptions {
+    ParserOptions::new()
+        .with_parse_float_as_decimal(true)
+        .with_enable_ident_normalization(false)
+        .with_support_varchar_with_length(true)
+        .with_map_string_types_to_utf8view(true)
+        .with_collect_spans(true)
+        .with_default_null_ordering(NullOrdering::NullsMin)
+}
+
+/// The names that a statement may use, as DataFusion's planner asks for them.
+struct Names<'a> {
+    statement: &'a Statement,
+    tables: &'a Tables,
+}
+
+impl ContextProvider for Names<'_> {
+    fn get_table_source(&self, name: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
+        match self.tables.get(&name) {
+            Some(pinned) => Ok(provider_as_source(Arc::clone(&pinned.provider))),
+            None => Err(Error::NoSuchTable {
+                database: name
+                    .schema()
+                    .or(self.tables.default_database.as_deref())
+                    .unwrap_or_default()
+                    .to_owned(),
+                table: name.table().to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DataFusionResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.statement.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        &self.statement.planner.relation_planners
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::clone(&self.statement.planner.type_planner))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let functions = &self.statement.functions;
+        functions.get(name).or_else(|| self.statement.state.scalar_functions().get(name)).map(Arc::clone)
+    }
+
+    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.statement.state.aggregate_functions().get(name).map(Arc::clone)
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.statement.state.window_functions().get(name).map(Arc::clone)
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        // Variables are function calls by now.
+        None
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        _: Vec<datafusion::logical_expr::Expr>,
+    ) -> DataFusionResult<Arc<dyn TableSource>> {
+        Err(DataFusionError::from(Error::UnknownFunction(name.to_owned())))
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.statement.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.statement.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.statement.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.statement.state.window_functions().keys().cloned().collect()
+    }
+}

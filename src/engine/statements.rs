@@ -1,0 +1,140 @@
+//! The statements that change the session, or stop others: SET, USE, transactions, KILL, text PREPARE.
+//!
+//! They answer with no rows. They must not know how expressions are planned; [`Caller::evaluate`] does.
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+
+use super::answer::{Answer, Done};
+use super::caller::Caller;
+use super::dialect::statement::{Assignment, Statement, TableName};
+use super::error::{Error, Result};
+use super::life::{Life, Received, Token};
+use super::planner::Tables;
+use super::query;
+use super::session::Session;
+
+/// Most statements that PREPARE may name in a session.
+const STATEMENTS_MAX: usize = 1_000;
+
+/// SET: all assignments, or none when one of them fails.
+pub async fn set(session: &mut Session, life: &Life, assignments: Vec<Assignment>) -> Result<Done> {
+    let mut caller = Caller::of(session);
+    for assignment in assignments {
+        match assignment {
+            Assignment::System { global, name, value } => {
+                let value = match value {
+                    Some(value) => Some(caller.evaluate(life, value).await?),
+                    None => None,
+                };
+                if let Some(warning) = caller.state.variables.set(global, &name, value.as_ref())? {
+                    caller.state.warnings.push(warning.code, warning.message);
+                }
+            }
+            Assignment::User { name, value } => {
+                let value = caller.evaluate(life, value).await?;
+                caller.set_user_variable(name, value)?;
+            }
+            Assignment::Names { charset, collation } => {
+                caller.state.variables.set_names(charset.as_deref(), collation.as_deref())?;
+            }
+            Assignment::Nothing => {}
+        }
+    }
+    session.state = caller.state;
+    Ok(Done::default())
+}
+
+/// USE.
+pub fn use_database(session: &mut Session, name: &str) -> Result<Done> {
+    session.use_database(name)?;
+    Ok(Done { database: session.state.database.clone(), ..Done::default() })
+}
+
+/// BEGIN, and with `open` false COMMIT and ROLLBACK. Every statement reads one consistent set of files
+/// already, and none writes, so a transaction is only a flag that clients look at.
+pub fn transaction(session: &mut Session, open: bool) -> Done {
+    session.state.in_transaction = open;
+    Done::default()
+}
+
+/// KILL.
+pub async fn kill(session: &Session, life: &Life, id: ast::Expr, connection: bool) -> Result<Done> {
+    let caller = Caller::of(session);
+    let id = match caller.evaluate(life, id).await?.cast_to(&DataType::UInt64) {
+        Ok(ScalarValue::UInt64(Some(id))) => id,
+        _ => return Err(Error::UnknownThread(0)),
+    };
+    session.engine.processes.kill(&caller.user, id, connection)?;
+    Ok(Done::default())
+}
+
+/// REFRESH TABLE: the next statement sees the files that are there now.
+pub fn refresh(session: &Session, name: &TableName) -> Result<Done> {
+    let (database, table) = Tables::new(session.state.database.as_deref()).key(name)?;
+    let catalog = session.engine.catalog.snapshot();
+    let found = catalog.databases.get(&database).ok_or_else(|| Error::UnknownDatabase(database.clone()))?;
+    match found.tables.get(&table) {
+        Some(table) => table.refresh(),
+        None => return Err(Error::NoSuchTable { database: found.name.clone(), table: name.table.clone() }),
+    }
+    Ok(Done::default())
+}
+
+/// PREPARE name FROM text.
+pub async fn prepare(session: &mut Session, life: &Life, name: String, text: ast::Expr) -> Result<Done> {
+    let sql = match Caller::of(session).evaluate(life, text).await?.cast_to(&DataType::Utf8) {
+        Ok(ScalarValue::Utf8(Some(sql))) => sql,
+        _ => return Err(Error::Syntax { near: "NULL".into(), line: 1 }),
+    };
+    let parsed = query::parse(session, &sql).await?;
+    if matches!(
+        parsed.statement,
+        Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate(_)
+    ) {
+        return Err(Error::NotPreparable);
+    }
+    let name = name.to_lowercase();
+    if session.statements.len() >= STATEMENTS_MAX && !session.statements.contains_key(&name) {
+        return Err(Error::TooMany { what: "prepared statements", most: STATEMENTS_MAX });
+    }
+    session.statements.insert(name, parsed);
+    Ok(Done { info: "Statement prepared".into(), ..Done::default() })
+}
+
+/// EXECUTE name USING variables.
+pub async fn execute(
+    session: &mut Session,
+    token: Token<Received>,
+    name: &str,
+    variables: &[String],
+) -> Result<Answer> {
+    let Some(parsed) = session.statements.get(&name.to_lowercase()).cloned() else {
+        return Err(Error::UnknownStatement { name: name.to_owned(), command: "EXECUTE" });
+    };
+    let value = |name: &String| session.state.user_variables.get(name).cloned().unwrap_or(ScalarValue::Null);
+    let values: Vec<ScalarValue> = variables.iter().map(value).collect();
+    query::answer(session, token, parsed, &values).await
+}
+
+/// DEALLOCATE PREPARE.
+pub fn deallocate(session: &mut Session, name: String) -> Result<Done> {
+    match session.statements.remove(&name.to_lowercase()) {
+        Some(_) => Ok(Done::default()),
+        None => Err(Error::UnknownStatement { name, command: "DEALLOCATE PREPARE" }),
+    }
+}
+
+/// Why a statement that would write is not done.
+pub fn refused(session: &Session, command: String, table: Option<TableName>) -> Error {
+    let login = session.connection.login();
+    match table {
+        Some(table) => Error::TableDenied {
+            command,
+            user: format!("{}'@'{}", login.user, login.host),
+            table: table.table,
+        },
+        None => Error::ReadOnly,
+    }
+}
