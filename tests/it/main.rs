@@ -3,7 +3,10 @@
 mod fixture;
 mod server;
 
+mod shared;
+
 mod clients;
 mod lake_reading;
 mod operations;
 mod slt;
+mod tableau;
