@@ -1,16 +1,31 @@
 //! The MySQL language: tokens, precedence, statements, and their rewrite to what DataFusion plans.
 //!
 //! It knows syntax and types; no table's files, no session's state but what [`Mode`] tells.
+//!
+//! A text becomes [`tokens`], the [`front`] reads statements from them, the parser reads expressions and queries
+//! with the [`grammar`]'s precedences, and [`rewrite`] makes of them what DataFusion's planner takes. What depends
+//! on types follows when the query is planned: [`planner`] for comparisons, [`conversion`] for all the rest.
 
 pub mod statement;
+
+mod conversion;
+mod front;
+mod grammar;
+mod planner;
+mod rewrite;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::optimizer::AnalyzerRule;
+use sqlparser::ast::Expr;
 
-use super::error::Result;
-use statement::{Parsed, Query};
+use super::error::{Error, Result};
+use statement::{Heading, Parsed, Query, Statement};
 
 /// The flags of `sql_mode` that change the language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -26,36 +41,46 @@ pub struct Mode {
 }
 
 /// Splits a text into its statements by `;`, outside of strings and comments. Empty ones are left out.
-pub fn split(_sql: &str, _mode: Mode) -> Result<Vec<&str>> {
-    todo!()
+pub fn split(sql: &str, mode: Mode) -> Result<Vec<&str>> {
+    Ok(tokens::split(sql, mode))
 }
 
 /// Parses one statement. Depth and length are bounded: what is nested too deeply is refused, never a stack overflow.
-pub fn parse(_sql: &str, _mode: Mode) -> Result<Parsed> {
-    todo!()
+/// A long statement still needs a stack of some MiB.
+pub fn parse(sql: &str, mode: Mode) -> Result<Parsed> {
+    front::parse(sql, mode)
 }
 
 /// Parses one query that the server itself wrote (SHOW as SELECT). It is rewritten as clients' queries are.
-pub fn parse_query(_sql: &str) -> Result<Query> {
-    todo!()
+pub fn parse_query(sql: &str) -> Result<Query> {
+    match front::parse(sql, Mode::default())?.statement {
+        Statement::Query(query) => Ok(*query),
+        _ => Err(Error::Invalid("not a query".to_owned())),
+    }
 }
 
-/// MySQL's operators over typed operands: `/`, DIV, comparisons of mixed types, `->` and others.
+/// The query of one row and one column that computes an expression of a statement (SET's values, KILL's id).
+pub fn value_query(expression: Expr) -> Query {
+    let ast = rewrite::query_of_expression(expression);
+    Query { ast, headings: vec![Heading::Text("value".to_owned())], tables: Vec::new() }
+}
+
+/// MySQL's comparisons of mixed types.
 pub fn expr_planners() -> Vec<Arc<dyn ExprPlanner>> {
-    todo!()
+    vec![Arc::new(planner::MySqlPlanner)]
 }
 
-/// MySQL's FROM items that DataFusion has not: DUAL, JSON_TABLE.
+/// FROM items of MySQL's that DataFusion has not; those there are become others when they are parsed.
 pub fn relation_planners() -> Vec<Arc<dyn RelationPlanner>> {
-    todo!()
+    Vec::new()
 }
 
-/// MySQL's type names in CAST.
+/// Types in CAST: the casts of a statement are functions, what is left is DataFusion's.
 pub fn type_planner() -> Arc<dyn TypePlanner> {
-    todo!()
+    Arc::new(planner::PlainTypes)
 }
 
 /// All analyzer rules in order, DataFusion's own among them: MySQL's conversions come before type coercion.
 pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    todo!()
+    conversion::analyzer_rules()
 }

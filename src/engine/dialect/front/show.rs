@@ -1,0 +1,168 @@
+//! SHOW in all its forms.
+//!
+//! It knows their grammar; what they answer is the metadata's.
+
+use sqlparser::tokenizer::Token;
+
+use super::super::statement::{Filter, Show, Statement, TableName};
+use super::{Front, Read};
+use crate::engine::error::Error;
+
+/// No filter.
+pub(super) fn all() -> Filter {
+    Filter::All
+}
+
+/// A filter by a pattern.
+pub(super) fn like(pattern: String) -> Filter {
+    Filter::Like(pattern)
+}
+
+impl Front<'_> {
+    pub(super) fn show(&mut self) -> Read<Statement> {
+        self.accept("EXTENDED");
+        let full = self.accept("FULL");
+        let global = self.accept("GLOBAL");
+        if !global && !self.accept("SESSION") {
+            self.accept("LOCAL");
+        }
+        let Token::Word(word) = self.parser.peek_token_ref().token.clone() else { return self.unexpected() };
+        self.parser.advance_token();
+        let name = word.value.to_ascii_uppercase();
+        let show = match name.as_str() {
+            "DATABASES" | "SCHEMAS" => Show::Databases(self.filter()?),
+            "TABLES" => Show::Tables { full, database: self.from_database()?, filter: self.filter()? },
+            "COLUMNS" | "FIELDS" => Show::Columns { full, table: self.from_table()?, filter: self.filter()? },
+            "INDEX" | "INDEXES" | "KEYS" => Show::Index { table: self.from_table()?, filter: self.filter()? },
+            "TABLE" => {
+                self.expect("STATUS")?;
+                Show::TableStatus { database: self.from_database()?, filter: self.filter()? }
+            }
+            "OPEN" => {
+                self.expect("TABLES")?;
+                self.from_database()?;
+                Show::OpenTables(self.filter()?)
+            }
+            "CREATE" => self.show_create()?,
+            "VARIABLES" => Show::Variables { global, filter: self.filter()? },
+            "STATUS" => Show::Status { global, filter: self.filter()? },
+            "COLLATION" => Show::Collation(self.filter()?),
+            "CHARSET" => Show::CharacterSet(self.filter()?),
+            "CHARACTER" | "CHAR" => {
+                self.expect("SET")?;
+                Show::CharacterSet(self.filter()?)
+            }
+            "ENGINES" => Show::Engines,
+            "STORAGE" => {
+                self.expect("ENGINES")?;
+                Show::Engines
+            }
+            "PLUGINS" => Show::Plugins,
+            "PRIVILEGES" => Show::Privileges,
+            "PROCESSLIST" => Show::ProcessList { full },
+            "GRANTS" => {
+                if self.accept("FOR") {
+                    self.skip_rest();
+                }
+                Show::Grants
+            }
+            "WARNINGS" | "ERRORS" => self.warnings(name == "ERRORS", false)?,
+            "COUNT" => {
+                for token in [Token::LParen, Token::Mul, Token::RParen] {
+                    self.parser.expect_token(&token)?;
+                }
+                let errors = self.accept("ERRORS");
+                if !errors {
+                    self.expect("WARNINGS")?;
+                }
+                self.warnings(errors, true)?
+            }
+            "PROCEDURE" | "FUNCTION" if self.accept("STATUS") => Show::RoutineStatus(self.filter()?),
+            "TRIGGERS" => {
+                self.from_database()?;
+                Show::Triggers(self.filter()?)
+            }
+            "EVENTS" => {
+                self.from_database()?;
+                Show::Events(self.filter()?)
+            }
+            "MASTER" | "BINARY" | "BINLOG" | "SLAVE" | "REPLICA" | "REPLICAS" | "RELAYLOG" | "ENGINE"
+            | "PROFILE" | "PROFILES" | "PROCEDURE" | "FUNCTION" => {
+                return Err(Error::NotSupported(format!("SHOW {name}")).into());
+            }
+            _ => {
+                self.parser.prev_token();
+                return self.unexpected();
+            }
+        };
+        Ok(Statement::Show(show))
+    }
+
+    fn show_create(&mut self) -> Read<Show> {
+        if self.accept("TABLE") || self.accept("VIEW") {
+            return Ok(Show::CreateTable(self.table()?));
+        }
+        if self.accept("DATABASE") || self.accept("SCHEMA") {
+            if self.accept("IF") {
+                self.expect("NOT")?;
+                self.expect("EXISTS")?;
+            }
+            return Ok(Show::CreateDatabase(self.name()?));
+        }
+        if ["PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "USER"].into_iter().any(|word| self.accept(word)) {
+            return Err(Error::NotSupported("SHOW CREATE of what is no table or database".to_owned()).into());
+        }
+        self.unexpected()
+    }
+
+    /// FROM table [FROM database].
+    fn from_table(&mut self) -> Read<TableName> {
+        if !self.accept("FROM") {
+            self.expect("IN")?;
+        }
+        let mut table = self.table()?;
+        if let Some(database) = self.from_database()? {
+            table.database = Some(database);
+        }
+        Ok(table)
+    }
+
+    fn from_database(&mut self) -> Read<Option<String>> {
+        if self.accept("FROM") || self.accept("IN") { self.name().map(Some) } else { Ok(None) }
+    }
+
+    fn filter(&mut self) -> Read<Filter> {
+        if self.accept("LIKE") {
+            match self.parser.next_token().token {
+                Token::SingleQuotedString(pattern) => Ok(Filter::Like(pattern)),
+                _ => {
+                    self.parser.prev_token();
+                    self.unexpected()
+                }
+            }
+        } else if self.accept("WHERE") {
+            let mut condition = self.parser.parse_expr()?;
+            self.rewriter.condition(&mut condition)?;
+            Ok(Filter::Where(Box::new(condition)))
+        } else {
+            Ok(Filter::All)
+        }
+    }
+
+    /// [LIMIT [offset,] rows].
+    fn warnings(&mut self, errors: bool, count: bool) -> Read<Show> {
+        let (mut limit, mut offset) = (None, 0);
+        if self.accept("LIMIT") {
+            let first = self.parser.parse_literal_uint()?;
+            if self.parser.consume_token(&Token::Comma) {
+                (offset, limit) = (first, Some(self.parser.parse_literal_uint()?));
+            } else {
+                limit = Some(first);
+                if self.accept("OFFSET") {
+                    offset = self.parser.parse_literal_uint()?;
+                }
+            }
+        }
+        Ok(Show::Warnings { errors, count, limit, offset })
+    }
+}

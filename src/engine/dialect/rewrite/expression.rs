@@ -1,0 +1,505 @@
+//! Expressions: MySQL's operators and literals as what DataFusion plans.
+//!
+//! It knows syntax. Conversions that depend on types are `mysql_…` functions or are left to planning.
+
+use sqlparser::ast::{
+    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Ident, Interval, UnaryOperator,
+    Value, ValueWithSpan,
+};
+
+use super::super::front::literal_string;
+use super::super::grammar::{binary, call, string, unary};
+use super::tree::children;
+use super::{Columns, Rewriter, lower};
+use crate::engine::error::{Error, Result};
+
+/// How deep an expression's tree may be; every later pass walks it.
+const DEPTH_MAX: usize = 1_500;
+
+impl Rewriter<'_> {
+    /// Rewrites an expression where a truth is asked for: WHERE, ON, HAVING, operands of AND.
+    pub fn condition(&mut self, expression: &mut Expr) -> Result<()> {
+        self.expression(expression)?;
+        truth(expression);
+        Ok(())
+    }
+
+    /// Rewrites an expression.
+    pub fn expression(&mut self, expression: &mut Expr) -> Result<()> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Error::TooComplex("an expression is nested too deeply".to_owned()));
+        }
+        let rewritten = self.rewrite(std::mem::replace(expression, Expr::Value(Value::Null.into())))?;
+        *expression = rewritten;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn rewrite(&mut self, mut expression: Expr) -> Result<Expr> {
+        match &mut expression {
+            Expr::Subquery(query) | Expr::Exists { subquery: query, .. } => {
+                self.query(query, Columns::Anonymous)?;
+                return Ok(expression);
+            }
+            Expr::InSubquery { expr, subquery, .. } => {
+                self.expression(expr)?;
+                self.query(subquery, Columns::Anonymous)?;
+                return Ok(expression);
+            }
+            Expr::Function(_) => {
+                let Expr::Function(function) = expression else { return Ok(expression) };
+                return self.function(function);
+            }
+            _ => children(&mut expression).into_iter().try_for_each(|child| self.expression(child))?,
+        }
+        match expression {
+            Expr::Identifier(ident) => Ok(identifier(ident)),
+            Expr::CompoundIdentifier(mut path) => {
+                path.iter_mut().for_each(lower);
+                Ok(Expr::CompoundIdentifier(path))
+            }
+            Expr::Nested(inner) | Expr::Collate { expr: inner, .. } | Expr::Prefixed { value: inner, .. } => {
+                Ok(*inner)
+            }
+            Expr::Value(value) => literal(value),
+            Expr::TypedString(typed) => typed_string(&typed.data_type, &typed.value),
+            Expr::BinaryOp { left, op, right } => operation(*left, op, *right),
+            Expr::UnaryOp { op, expr } => unary_operation(op, *expr),
+            Expr::IsTrue(mut inner) => Ok(Expr::IsTrue(truth_of(&mut inner))),
+            Expr::IsNotTrue(mut inner) => Ok(Expr::IsNotTrue(truth_of(&mut inner))),
+            Expr::IsFalse(mut inner) => Ok(Expr::IsFalse(truth_of(&mut inner))),
+            Expr::IsNotFalse(mut inner) => Ok(Expr::IsNotFalse(truth_of(&mut inner))),
+            Expr::IsUnknown(inner) => Ok(Expr::IsNull(inner)),
+            Expr::IsNotUnknown(inner) => Ok(Expr::IsNotNull(inner)),
+            Expr::InList { expr, list, negated } => in_list(*expr, list, negated),
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
+                like(negated, *expr, *pattern, escape_char)
+            }
+            Expr::RLike { negated, expr, pattern, .. } => {
+                let matches = call("mysql_regexp", vec![*expr, *pattern]);
+                Ok(if negated { unary(UnaryOperator::Not, matches) } else { matches })
+            }
+            Expr::AnyOp { left, compare_op, right, .. } => quantified(*left, compare_op, *right, false),
+            Expr::AllOp { left, compare_op, right } => quantified(*left, compare_op, *right, true),
+            Expr::Case { case_token, end_token, operand, mut conditions, else_result } => {
+                if operand.is_none() {
+                    conditions.iter_mut().for_each(|when| truth(&mut when.condition));
+                }
+                Ok(Expr::Case { case_token, end_token, operand, conditions, else_result })
+            }
+            Expr::Ceil { expr, .. } => Ok(call("ceil", vec![*expr])),
+            Expr::Floor { expr, .. } => Ok(call("floor", vec![*expr])),
+            Expr::Position { expr, r#in } => Ok(call("locate", vec![*expr, *r#in])),
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let arguments = [Some(expr), substring_from, substring_for];
+                Ok(call("substring", arguments.into_iter().flatten().map(|argument| *argument).collect()))
+            }
+            Expr::Trim { trim_where, trim_what, expr, .. } => Ok(trim(trim_where, trim_what, *expr)),
+            Expr::Cast { expr, data_type, .. } => cast(*expr, &data_type),
+            other @ (Expr::IsNull(_)
+            | Expr::IsNotNull(_)
+            | Expr::Between { .. }
+            | Expr::Tuple(_)
+            | Expr::Interval(_)) => Ok(other),
+            Expr::MatchAgainst { .. } => Err(Error::NotSupported("MATCH … AGAINST".to_owned())),
+            Expr::MemberOf(member) => {
+                let (mut value, mut array) = (*member.value, *member.array);
+                self.expression(&mut value)?;
+                self.expression(&mut array)?;
+                Ok(call("mysql_member_of", vec![value, array]))
+            }
+            other => Err(Error::NotSupported(other.to_string().chars().take(60).collect())),
+        }
+    }
+}
+
+/// A column, a variable, or a call that MySQL writes without parentheses.
+fn identifier(mut ident: Ident) -> Expr {
+    if ident.quote_style.is_none() {
+        if let Some(system) = ident.value.strip_prefix("@@") {
+            let name = system.to_lowercase();
+            let (scope, name) = match name.split_once('.') {
+                Some(("local", name)) => ("session", name),
+                Some((scope @ ("session" | "global"), name)) => (scope, name),
+                _ => ("", name.as_str()),
+            };
+            return call("mysql_system_variable", vec![string(scope), string(name)]);
+        }
+        if let Some(user) = ident.value.strip_prefix('@') {
+            return call("mysql_user_variable", vec![string(user.to_lowercase())]);
+        }
+        let name = ident.value.to_lowercase();
+        if matches!(name.as_str(), "utc_date" | "utc_time" | "utc_timestamp" | "localtime" | "localtimestamp")
+        {
+            return call(&name, Vec::new());
+        }
+    }
+    lower(&mut ident);
+    Expr::Identifier(ident)
+}
+
+fn literal(value: ValueWithSpan) -> Result<Expr> {
+    let ValueWithSpan { value, span } = value;
+    let value = match value {
+        // Only a number with an exponent is approximate.
+        Value::Number(text, _) if text.contains(['e', 'E']) => {
+            return Ok(Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(string(text)),
+                data_type: DataType::Double(ExactNumberInfo::None),
+                array: false,
+                format: None,
+            });
+        }
+        Value::NationalStringLiteral(text) | Value::DoubleQuotedString(text) => {
+            Value::SingleQuotedString(text)
+        }
+        plain @ (Value::Number(..)
+        | Value::SingleQuotedString(_)
+        | Value::HexStringLiteral(_)
+        | Value::Boolean(_)
+        | Value::Null
+        | Value::Placeholder(_)) => plain,
+        other => return Err(Error::NotSupported(other.to_string())),
+    };
+    Ok(Expr::Value(ValueWithSpan { value, span }))
+}
+
+/// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
+fn typed_string(data_type: &DataType, value: &ValueWithSpan) -> Result<Expr> {
+    let Value::SingleQuotedString(text) = &value.value else {
+        return Err(Error::NotSupported(value.to_string()));
+    };
+    temporal(&data_type.to_string(), text)
+        .ok_or_else(|| Error::NotSupported(format!("a literal of type {data_type}")))
+}
+
+fn temporal(data_type: &str, text: &str) -> Option<Expr> {
+    // The literal has as many fractional digits as are written.
+    let digits = text
+        .rsplit_once('.')
+        .map_or(0, |(_, fraction)| fraction.bytes().take_while(u8::is_ascii_digit).count().min(6));
+    let precision = super::super::grammar::number(digits as u64);
+    match data_type {
+        "DATE" => Some(call("mysql_cast_date", vec![string(text)])),
+        "TIME" => Some(call("mysql_cast_time", vec![string(text), precision])),
+        "TIMESTAMP" | "DATETIME" => Some(call("mysql_cast_datetime", vec![string(text), precision])),
+        _ => None,
+    }
+}
+
+fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> {
+    use BinaryOperator as B;
+    let (mut left, mut right) = (left, right);
+    if is_comparison(&operator) {
+        return compare(left, operator, right);
+    }
+    let function = match operator {
+        B::And | B::Or => {
+            truth(&mut left);
+            truth(&mut right);
+            return Ok(binary(left, operator, right));
+        }
+        // Of two truths either both or none hold: they differ. Unknown stays unknown.
+        B::Xor => {
+            truth(&mut left);
+            truth(&mut right);
+            return Ok(binary(left, B::NotEq, right));
+        }
+        B::Plus | B::Minus => {
+            if let Some(moved) = moved_date(&left, &operator, &right) {
+                return Ok(moved);
+            }
+            if operator == B::Plus { "mysql_add" } else { "mysql_subtract" }
+        }
+        B::Multiply => "mysql_multiply",
+        B::Divide => "mysql_divide",
+        B::MyIntegerDivide => "mysql_div",
+        B::Modulo => "mysql_mod",
+        B::BitwiseOr => "mysql_bit_or",
+        B::BitwiseAnd => "mysql_bit_and",
+        B::BitwiseXor => "mysql_bit_xor",
+        B::PGBitwiseShiftLeft => "mysql_shift_left",
+        B::PGBitwiseShiftRight => "mysql_shift_right",
+        B::StringConcat => "concat",
+        B::Arrow => "json_extract",
+        B::LongArrow => return Ok(call("json_unquote", vec![call("json_extract", vec![left, right])])),
+        B::Assignment => {
+            return Err(Error::NotSupported("assignment to a variable in an expression".to_owned()));
+        }
+        other => return Err(Error::NotSupported(format!("operator {other}"))),
+    };
+    number_of_bytes(&mut left);
+    number_of_bytes(&mut right);
+    Ok(call(function, vec![left, right]))
+}
+
+/// Whether an operator compares, and so answers true, false or unknown.
+fn is_comparison(operator: &BinaryOperator) -> bool {
+    use BinaryOperator as B;
+    matches!(operator, B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq | B::Spaceship)
+}
+
+/// `x'41'` is a string, but a number where one is asked for.
+fn number_of_bytes(operand: &mut Expr) {
+    if let Expr::Value(value) = operand
+        && let Value::HexStringLiteral(digits) = &value.value
+        && let Ok(number) = u64::from_str_radix(digits, 16)
+    {
+        value.value = Value::Number(number.to_string(), false);
+    }
+}
+
+/// A comparison; rows are compared column by column.
+fn compare(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> {
+    use BinaryOperator as B;
+    let (lefts, rights) = match (left, right) {
+        (Expr::Tuple(lefts), Expr::Tuple(rights)) => (lefts, rights),
+        (left @ Expr::Tuple(_), right) | (left, right @ Expr::Tuple(_)) => {
+            let width = |side: &Expr| if let Expr::Tuple(items) = side { items.len() } else { 1 };
+            return Err(Error::OperandColumns(width(&left).max(width(&right))));
+        }
+        (left, right) => return Ok(binary(left, operator, right)),
+    };
+    if lefts.len() != rights.len() {
+        return Err(Error::OperandColumns(lefts.len()));
+    }
+    let pairs = lefts.into_iter().zip(rights);
+    match operator {
+        B::Eq | B::Spaceship => {
+            let equal = pairs
+                .map(|(left, right)| compare(left, operator.clone(), right))
+                .collect::<Result<Vec<_>>>()?;
+            Ok(joined(B::And, equal))
+        }
+        B::NotEq => {
+            let differ =
+                pairs.map(|(left, right)| compare(left, B::NotEq, right)).collect::<Result<Vec<_>>>()?;
+            Ok(joined(B::Or, differ))
+        }
+        // `(a, b) < (c, d)` is `a < c OR (a = c AND b < d)`.
+        _ => {
+            let strict = match operator {
+                B::Lt | B::LtEq => B::Lt,
+                _ => B::Gt,
+            };
+            let pairs: Vec<(Expr, Expr)> = pairs.collect();
+            let last = pairs.len() - 1;
+            let mut ways = Vec::new();
+            for (index, (left, right)) in pairs.iter().enumerate() {
+                let mut all: Vec<Expr> = pairs[..index]
+                    .iter()
+                    .map(|(left, right)| binary(left.clone(), B::Eq, right.clone()))
+                    .collect();
+                let own = if index == last { operator.clone() } else { strict.clone() };
+                all.push(compare(left.clone(), own, right.clone())?);
+                ways.push(joined(B::And, all));
+            }
+            Ok(joined(B::Or, ways))
+        }
+    }
+}
+
+fn joined(operator: BinaryOperator, operands: Vec<Expr>) -> Expr {
+    operands
+        .into_iter()
+        .reduce(|left, right| binary(left, operator.clone(), right))
+        .unwrap_or(Expr::Value(Value::Boolean(true).into()))
+}
+
+/// `date + INTERVAL …`, `INTERVAL … + date`, `date - INTERVAL …`.
+fn moved_date(left: &Expr, operator: &BinaryOperator, right: &Expr) -> Option<Expr> {
+    match (left, right) {
+        (date, Expr::Interval(interval)) => {
+            let name = if *operator == BinaryOperator::Plus { "mysql_date_add" } else { "mysql_date_sub" };
+            Some(move_date(name, date.clone(), interval))
+        }
+        (Expr::Interval(interval), date) if *operator == BinaryOperator::Plus => {
+            Some(move_date("mysql_date_add", date.clone(), interval))
+        }
+        _ => None,
+    }
+}
+
+/// A call that moves a date by an interval.
+pub(super) fn move_date(name: &str, date: Expr, interval: &Interval) -> Expr {
+    let unit = match &interval.leading_field {
+        Some(DateTimeField::Custom(unit)) => unit.value.clone(),
+        Some(unit) => unit.to_string(),
+        None => "DAY".to_owned(),
+    };
+    call(name, vec![date, interval.value.as_ref().clone(), string(unit)])
+}
+
+fn unary_operation(operator: UnaryOperator, mut operand: Expr) -> Result<Expr> {
+    match operator {
+        UnaryOperator::Not | UnaryOperator::BangNot => {
+            truth(&mut operand);
+            Ok(unary(UnaryOperator::Not, operand))
+        }
+        UnaryOperator::Plus => Ok(operand),
+        UnaryOperator::Minus => {
+            number_of_bytes(&mut operand);
+            Ok(match &operand {
+                Expr::Value(value) if matches!(value.value, Value::Number(..)) => {
+                    unary(UnaryOperator::Minus, operand)
+                }
+                _ => call("mysql_negate", vec![operand]),
+            })
+        }
+        UnaryOperator::BitwiseNot => {
+            number_of_bytes(&mut operand);
+            Ok(call("mysql_bit_not", vec![operand]))
+        }
+        other => Err(Error::NotSupported(format!("operator {other}"))),
+    }
+}
+
+fn in_list(operand: Expr, list: Vec<Expr>, negated: bool) -> Result<Expr> {
+    if !matches!(operand, Expr::Tuple(_)) && !list.iter().any(|item| matches!(item, Expr::Tuple(_))) {
+        return Ok(Expr::InList { expr: Box::new(operand), list, negated });
+    }
+    let mut ways = list
+        .into_iter()
+        .map(|item| compare(operand.clone(), BinaryOperator::Eq, item))
+        .collect::<Result<Vec<_>>>()?;
+    // A balanced tree: a list may be long.
+    while ways.len() > 1 {
+        let mut rest = ways.into_iter();
+        let mut pairs = Vec::new();
+        while let Some(left) = rest.next() {
+            pairs.push(match rest.next() {
+                Some(right) => binary(left, BinaryOperator::Or, right),
+                None => left,
+            });
+        }
+        ways = pairs;
+    }
+    let any = ways.pop().unwrap_or(Expr::Value(Value::Boolean(false).into()));
+    Ok(if negated { unary(UnaryOperator::Not, any) } else { any })
+}
+
+/// LIKE. The pattern's escapes are made plain here: only `\%`, `\_` and `\\` remain.
+fn like(negated: bool, operand: Expr, pattern: Expr, escape: Option<ValueWithSpan>) -> Result<Expr> {
+    let escape = match escape.map(|escape| escape.value) {
+        None => Some('\\'),
+        Some(Value::SingleQuotedString(text)) if text.chars().count() <= 1 => text.chars().next(),
+        Some(_) => return Err(Error::Arguments("ESCAPE".to_owned())),
+    };
+    let pattern = match literal_string(&pattern) {
+        Some(text) => string(plain_pattern(text, escape)),
+        None if escape == Some('\\') => call("mysql_text", vec![pattern]),
+        None => return Err(Error::NotSupported("ESCAPE for a pattern that is no literal".to_owned())),
+    };
+    let operand =
+        if literal_string(&operand).is_some() { operand } else { call("mysql_text", vec![operand]) };
+    Ok(Expr::Like {
+        negated,
+        any: false,
+        expr: Box::new(operand),
+        pattern: Box::new(pattern),
+        escape_char: None,
+    })
+}
+
+fn plain_pattern(pattern: &str, escape: Option<char>) -> String {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        // At the end an escape stands for itself.
+        let literal =
+            if Some(character) == escape { Some(characters.next().unwrap_or(character)) } else { None };
+        match (literal, character) {
+            (Some(escaped @ ('%' | '_' | '\\')), _) => plain.extend(['\\', escaped]),
+            (Some(escaped), _) => plain.push(escaped),
+            (None, '\\') => plain.push_str("\\\\"),
+            (None, other) => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// `= ANY` is IN and `<> ALL` is NOT IN; the others keep their quantifier.
+fn quantified(left: Expr, operator: BinaryOperator, right: Expr, all: bool) -> Result<Expr> {
+    let (left, right) = (Box::new(left), Box::new(right));
+    let in_subquery = match operator {
+        BinaryOperator::Eq => !all,
+        BinaryOperator::NotEq => all,
+        _ => false,
+    };
+    match *right {
+        Expr::Subquery(subquery) if in_subquery => {
+            Ok(Expr::InSubquery { expr: left, subquery, negated: all })
+        }
+        _ if all => Ok(Expr::AllOp { left, compare_op: operator, right }),
+        _ => Ok(Expr::AnyOp { left, compare_op: operator, right, is_some: false }),
+    }
+}
+
+fn trim(side: Option<sqlparser::ast::TrimWhereField>, what: Option<Box<Expr>>, operand: Expr) -> Expr {
+    use sqlparser::ast::TrimWhereField as Side;
+    match (side, what) {
+        (None | Some(Side::Both), None) => call("trim", vec![operand]),
+        (Some(Side::Leading), None) => call("ltrim", vec![operand]),
+        (Some(Side::Trailing), None) => call("rtrim", vec![operand]),
+        (side, Some(what)) => {
+            let side = match side {
+                Some(Side::Leading) => "leading",
+                Some(Side::Trailing) => "trailing",
+                _ => "both",
+            };
+            call("mysql_trim", vec![string(side), *what, operand])
+        }
+    }
+}
+
+/// Casts are calls already; what is left are typed literals of ODBC.
+fn cast(operand: Expr, data_type: &DataType) -> Result<Expr> {
+    literal_string(&operand)
+        .and_then(|text| temporal(&data_type.to_string(), text))
+        .ok_or_else(|| Error::NotSupported(format!("a cast to {data_type}")))
+}
+
+fn truth_of(operand: &mut Expr) -> Box<Expr> {
+    truth(operand);
+    Box::new(std::mem::replace(operand, Expr::Value(Value::Null.into())))
+}
+
+/// Makes an operand true, false or unknown. What compares is so already.
+pub(super) fn truth(expression: &mut Expr) {
+    let already = match expression {
+        Expr::BinaryOp { op, .. } => {
+            is_comparison(op) || matches!(op, BinaryOperator::And | BinaryOperator::Or)
+        }
+        Expr::UnaryOp { op, .. } => matches!(op, UnaryOperator::Not),
+        Expr::Value(value) => matches!(value.value, Value::Boolean(_)),
+        Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::InList { .. }
+        | Expr::InSubquery { .. }
+        | Expr::Between { .. }
+        | Expr::Like { .. }
+        | Expr::Exists { .. }
+        | Expr::AnyOp { .. }
+        | Expr::AllOp { .. } => true,
+        _ => false,
+    };
+    if already {
+        return;
+    }
+    let operand = std::mem::replace(expression, Expr::Value(Value::Null.into()));
+    *expression = match &operand {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
+                Expr::Value(Value::Boolean(digits.bytes().any(|digit| digit != b'0')).into())
+            }
+            _ => call("mysql_truth", vec![operand]),
+        },
+        _ => call("mysql_truth", vec![operand]),
+    };
+}

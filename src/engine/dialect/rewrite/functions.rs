@@ -1,0 +1,231 @@
+//! Calls: functions whose MySQL syntax or meaning differs from DataFusion's call of the same name.
+//!
+//! It knows names and numbers of arguments. Whether a function exists is decided when the query is planned.
+
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Value, WindowType,
+};
+
+use super::super::grammar::{binary, call, string};
+use super::expression::{move_date, truth};
+use super::tree::children;
+use super::{Rewriter, lower};
+use crate::engine::error::{Error, Result};
+
+impl Rewriter<'_> {
+    /// Rewrites a call and its arguments.
+    pub(super) fn function(&mut self, mut function: Function) -> Result<Expr> {
+        let name = match function.name.0.as_slice() {
+            [ObjectNamePart::Identifier(name)] => name.value.to_lowercase(),
+            _ => return Err(Error::UnknownFunction(function.name.to_string())),
+        };
+        function.name = ObjectName::from(vec![Ident::new(name.as_str())]);
+        function.uses_odbc_syntax = false;
+        // Units are words, not columns.
+        if matches!(name.as_str(), "timestampadd" | "timestampdiff" | "get_format") {
+            unit_to_string(&mut function);
+        }
+        let mut expression = Expr::Function(function);
+        children(&mut expression).into_iter().try_for_each(|child| self.expression(child))?;
+        let Expr::Function(mut function) = expression else { return Ok(expression) };
+        if let Some(WindowType::NamedWindow(window)) = &mut function.over {
+            lower(window);
+        }
+        if let Some(filter) = &mut function.filter {
+            truth(filter);
+        }
+        // Without parentheses, as CURRENT_DATE; all calls have them here.
+        if matches!(function.args, FunctionArguments::None) {
+            function.args = FunctionArguments::List(FunctionArgumentList {
+                duplicate_treatment: None,
+                args: Vec::new(),
+                clauses: Vec::new(),
+            });
+        }
+        rewrite(&name, function)
+    }
+}
+
+fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
+    match name {
+        "avg" => return average(function),
+        "sum" => return Ok(sum(function)),
+        "count" => return Ok(count(function)),
+        "group_concat" => return group_concat(function),
+        _ => {}
+    }
+    let Some(arguments) = plain_arguments(&mut function) else { return Ok(Expr::Function(function)) };
+    let wrong_count = || Err(Error::ParameterCount(name.to_owned()));
+    match name {
+        "if" => match <[Expr; 3]>::try_from(arguments) {
+            Ok([mut condition, then, otherwise]) => {
+                truth(&mut condition);
+                Ok(case(condition, then, Some(otherwise)))
+            }
+            Err(_) => wrong_count(),
+        },
+        "isnull" => match <[Expr; 1]>::try_from(arguments) {
+            Ok([operand]) => Ok(Expr::IsNull(Box::new(operand))),
+            Err(_) => wrong_count(),
+        },
+        "nullif" => match <[Expr; 2]>::try_from(arguments) {
+            Ok([value, other]) => {
+                let equal = binary(value.clone(), sqlparser::ast::BinaryOperator::Eq, other);
+                Ok(case(equal, Expr::Value(Value::Null.into()), Some(value)))
+            }
+            Err(_) => wrong_count(),
+        },
+        "date_add" | "adddate" | "date_sub" | "subdate" => match <[Expr; 2]>::try_from(arguments) {
+            Ok([date, amount]) => {
+                let to =
+                    if matches!(name, "date_add" | "adddate") { "mysql_date_add" } else { "mysql_date_sub" };
+                match amount {
+                    Expr::Interval(interval) => Ok(move_date(to, date, &interval)),
+                    days if matches!(name, "adddate" | "subdate") => {
+                        Ok(call(to, vec![date, days, string("DAY")]))
+                    }
+                    _ => wrong_count(),
+                }
+            }
+            Err(_) => wrong_count(),
+        },
+        "timestampadd" => match <[Expr; 3]>::try_from(arguments) {
+            Ok([unit, amount, date]) => Ok(call("mysql_date_add", vec![date, amount, unit])),
+            Err(_) => wrong_count(),
+        },
+        "mod" => match <[Expr; 2]>::try_from(arguments) {
+            Ok([left, right]) => Ok(call("mysql_mod", vec![left, right])),
+            Err(_) => wrong_count(),
+        },
+        "schema" => Ok(call("database", arguments)),
+        "values" | "default" => Err(Error::NotSupported(name.to_uppercase())),
+        _ => {
+            if arguments.iter().any(|argument| matches!(argument, Expr::Interval(_))) {
+                return Err(Error::NotSupported(format!("INTERVAL as an argument of {name}")));
+            }
+            put_arguments(&mut function, arguments);
+            Ok(Expr::Function(function))
+        }
+    }
+}
+
+/// A call's arguments, taken out of it; None when they are not plain expressions.
+fn plain_arguments(function: &mut Function) -> Option<Vec<Expr>> {
+    let FunctionArguments::List(list) = &mut function.args else { return None };
+    let plain = function.over.is_none()
+        && function.filter.is_none()
+        && list.duplicate_treatment.is_none()
+        && list.clauses.is_empty()
+        && list
+            .args
+            .iter()
+            .all(|argument| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(_))));
+    if !plain {
+        return None;
+    }
+    Some(std::mem::take(&mut list.args).into_iter().filter_map(into_expression).collect())
+}
+
+fn into_expression(argument: FunctionArg) -> Option<Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    }
+}
+
+fn put_arguments(function: &mut Function, arguments: Vec<Expr>) {
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.args = arguments
+            .into_iter()
+            .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
+            .collect();
+    }
+}
+
+/// `month` or SQL_TSI_MONTH as the first argument becomes 'MONTH'.
+fn unit_to_string(function: &mut Function) {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = list.args.first_mut()
+        && let Expr::Identifier(unit) = first
+        && unit.quote_style.is_none()
+    {
+        let unit = unit.value.to_ascii_uppercase();
+        *first = string(unit.strip_prefix("SQL_TSI_").unwrap_or(&unit));
+    }
+}
+
+fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![CaseWhen { condition, result }],
+        else_result: otherwise.map(Box::new),
+    }
+}
+
+/// Sums of exact numbers are exact: the operand becomes a DECIMAL, or a DOUBLE when it is not exact.
+fn sum(mut function: Function) -> Expr {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(operand))] = list.args.as_mut_slice()
+    {
+        let taken = std::mem::replace(operand, Expr::Value(Value::Null.into()));
+        *operand = call("mysql_summand", vec![taken]);
+    }
+    Expr::Function(function)
+}
+
+/// The average is the sum divided by the count, with four more digits, as `/` does it.
+fn average(function: Function) -> Result<Expr> {
+    let one = matches!(&function.args, FunctionArguments::List(list)
+        if matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Expr(_))]));
+    if !one {
+        return Err(Error::ParameterCount("avg".to_owned()));
+    }
+    let mut count = function.clone();
+    count.name = ObjectName::from(vec![Ident::new("count")]);
+    let mut total = function;
+    total.name = ObjectName::from(vec![Ident::new("sum")]);
+    Ok(call("mysql_divide", vec![sum(total), Expr::Function(count)]))
+}
+
+/// `COUNT(DISTINCT a, b)` counts rows without NULLs, each once.
+fn count(mut function: Function) -> Expr {
+    if let FunctionArguments::List(list) = &mut function.args
+        && list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
+        && list.args.len() > 1
+    {
+        let columns = std::mem::take(&mut list.args).into_iter().filter_map(into_expression).collect();
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(call("mysql_row_key", columns)))];
+    }
+    Expr::Function(function)
+}
+
+/// `GROUP_CONCAT(a, b ORDER BY c SEPARATOR s)` is `group_concat(concat(a, b), s ORDER BY c)`.
+fn group_concat(mut function: Function) -> Result<Expr> {
+    if let FunctionArguments::List(list) = &mut function.args {
+        let mut parts: Vec<Expr> =
+            std::mem::take(&mut list.args).into_iter().filter_map(into_expression).collect();
+        let mut separator = string(",");
+        list.clauses.retain(|clause| match clause {
+            FunctionArgumentClause::Separator(text) => {
+                separator = Expr::Value(text.clone());
+                false
+            }
+            _ => true,
+        });
+        if parts.is_empty()
+            || list.clauses.iter().any(|clause| !matches!(clause, FunctionArgumentClause::OrderBy(_)))
+        {
+            return Err(Error::Arguments("GROUP_CONCAT".to_owned()));
+        }
+        let value = if parts.len() == 1 { parts.remove(0) } else { call("concat", parts) };
+        list.args = [value, separator]
+            .into_iter()
+            .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
+            .collect();
+    }
+    Ok(Expr::Function(function))
+}

@@ -1,0 +1,369 @@
+//! From MySQL's syntax tree to the one that DataFusion plans: queries and what they read.
+//!
+//! It knows syntax: names are lower-cased, not resolved; what depends on types is decided when the query is planned.
+
+mod expression;
+mod functions;
+mod grouping;
+mod outputs;
+mod tree;
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::ast::{
+    self, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
+    ObjectNamePart, OrderBy, OrderByKind, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableWithJoins, WildcardAdditionalOptions,
+};
+use sqlparser::tokenizer::TokenWithSpan;
+
+use super::Mode;
+use super::front::table_name;
+use super::statement::{Heading, TableName};
+use crate::engine::error::{Error, Result};
+
+/// Rewrites the queries and expressions of one statement.
+#[derive(Debug)]
+pub struct Rewriter<'a> {
+    sql: &'a str,
+    /// The texts of each select list, by the place of its SELECT.
+    items: HashMap<usize, Vec<Range<usize>>>,
+    mode: Mode,
+    /// Names of the CTEs around the place that is rewritten, the nearest last.
+    ctes: Vec<String>,
+    tables: BTreeSet<TableName>,
+    /// How deep the tree is at the place that is rewritten.
+    depth: usize,
+}
+
+/// Whether anybody can name a query's columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns {
+    /// A derived table or CTE: they keep their names, each once.
+    Named,
+    /// They are only shown or compared: names are made unique.
+    Anonymous,
+}
+
+impl<'a> Rewriter<'a> {
+    /// A rewriter for the statement with these tokens.
+    pub fn new(sql: &'a str, tokens: &[TokenWithSpan], mode: Mode) -> Self {
+        let items = outputs::select_lists(tokens);
+        Self { sql, items, mode, ctes: Vec::new(), tables: BTreeSet::new(), depth: 0 }
+    }
+
+    /// Rewrites the outermost query; answers its headings.
+    pub fn statement(&mut self, query: &mut ast::Query) -> Result<Vec<Heading>> {
+        self.query(query, Columns::Anonymous)
+    }
+
+    /// The tables that were read, each once.
+    pub fn tables(&self) -> Vec<TableName> {
+        self.tables.iter().cloned().collect()
+    }
+
+    /// A query of one row without a table.
+    pub fn select(&self, projection: Vec<SelectItem>) -> ast::Query {
+        query_of(SetExpr::Select(Box::new(select_of(projection, Vec::new()))))
+    }
+
+    fn query(&mut self, query: &mut ast::Query, columns: Columns) -> Result<Vec<Heading>> {
+        if query.fetch.is_some() || query.for_clause.is_some() || query.settings.is_some() {
+            return Err(Error::NotSupported("FETCH, FOR XML, SETTINGS".to_owned()));
+        }
+        if query.format_clause.is_some() || !query.pipe_operators.is_empty() {
+            return Err(Error::NotSupported("FORMAT, |>".to_owned()));
+        }
+        // A reader takes no locks.
+        query.locks.clear();
+        let outer_ctes = self.ctes.len();
+        if let Some(with) = &mut query.with {
+            for cte in &mut with.cte_tables {
+                lower_alias(&mut cte.alias);
+                if with.recursive {
+                    self.ctes.push(cte.alias.name.value.clone());
+                    self.query(&mut cte.query, Columns::Named)?;
+                } else {
+                    self.query(&mut cte.query, Columns::Named)?;
+                    self.ctes.push(cte.alias.name.value.clone());
+                }
+            }
+        }
+        let mut order_by = query.order_by.take();
+        let headings = self.body(&mut query.body, columns, order_by.as_mut())?;
+        // ORDER BY constants (NULL) orders nothing.
+        query.order_by = order_by
+            .filter(|order_by| !matches!(&order_by.kind, OrderByKind::Expressions(keys) if keys.is_empty()));
+        if let Some(limit) = &mut query.limit_clause {
+            self.limit(limit)?;
+        }
+        self.ctes.truncate(outer_ctes);
+        Ok(headings)
+    }
+
+    fn limit(&mut self, limit: &mut LimitClause) -> Result<()> {
+        match limit {
+            LimitClause::LimitOffset { limit, offset, limit_by } => {
+                if !limit_by.is_empty() {
+                    return Err(Error::NotSupported("LIMIT BY".to_owned()));
+                }
+                let offset = offset.as_mut().map(|offset| &mut offset.value);
+                limit.iter_mut().chain(offset).try_for_each(|count| self.expression(count))
+            }
+            LimitClause::OffsetCommaLimit { offset, limit } => {
+                self.expression(offset)?;
+                self.expression(limit)
+            }
+        }
+    }
+
+    fn body(
+        &mut self,
+        body: &mut SetExpr,
+        columns: Columns,
+        order_by: Option<&mut OrderBy>,
+    ) -> Result<Vec<Heading>> {
+        if let SetExpr::Table(table) = body {
+            let name: Vec<Ident> =
+                table.schema_name.iter().chain(&table.table_name).map(Ident::new).collect();
+            let select = select_of(
+                vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())],
+                vec![TableWithJoins { relation: table_factor(ObjectName::from(name)), joins: Vec::new() }],
+            );
+            *body = SetExpr::Select(Box::new(select));
+        }
+        match body {
+            SetExpr::Select(select) => {
+                let keys = match order_by.map(|order_by| &mut order_by.kind) {
+                    Some(OrderByKind::Expressions(keys)) => Some(keys),
+                    Some(OrderByKind::All(_)) => return Err(Error::NotSupported("ORDER BY ALL".to_owned())),
+                    None => None,
+                };
+                self.outputs(select, columns, keys)
+            }
+            SetExpr::Query(query) => {
+                let headings = self.query(query, columns)?;
+                self.order_keys(order_by)?;
+                Ok(headings)
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                let headings = self.body(left, columns, None)?;
+                self.body(right, Columns::Anonymous, None)?;
+                self.order_keys(order_by)?;
+                Ok(headings)
+            }
+            SetExpr::Values(values) => {
+                let width = values.rows.first().map_or(0, |row| row.content.len());
+                for row in &mut values.rows {
+                    row.content.iter_mut().try_for_each(|value| self.expression(value))?;
+                }
+                self.order_keys(order_by)?;
+                Ok((0..width).map(|column| Heading::Text(format!("column_{column}"))).collect())
+            }
+            SetExpr::Insert(_)
+            | SetExpr::Update(_)
+            | SetExpr::Delete(_)
+            | SetExpr::Merge(_)
+            | SetExpr::Table(_) => Err(Error::NotSupported("a write inside a query".to_owned())),
+        }
+    }
+
+    /// ORDER BY over what UNION put together: names and ordinals of its columns.
+    fn order_keys(&mut self, order_by: Option<&mut OrderBy>) -> Result<()> {
+        let Some(order_by) = order_by else { return Ok(()) };
+        match &mut order_by.kind {
+            OrderByKind::Expressions(keys) => {
+                keys.iter_mut().try_for_each(|key| self.expression(&mut key.expr))
+            }
+            OrderByKind::All(_) => Err(Error::NotSupported("ORDER BY ALL".to_owned())),
+        }
+    }
+
+    /// FROM: tables are noted, names lower-cased, hints dropped.
+    fn from(&mut self, from: &mut Vec<TableWithJoins>) -> Result<()> {
+        from.retain(|item| !(item.joins.is_empty() && is_dual(&item.relation)));
+        for item in from {
+            self.table_factor(&mut item.relation)?;
+            for join in &mut item.joins {
+                self.table_factor(&mut join.relation)?;
+                self.join(join)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, join: &mut Join) -> Result<()> {
+        join.join_operator = match std::mem::replace(&mut join.join_operator, JoinOperator::CrossApply) {
+            JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint)
+            | JoinOperator::CrossJoin(constraint)
+            | JoinOperator::StraightJoin(constraint) => match self.constraint(constraint)? {
+                JoinConstraint::None => JoinOperator::CrossJoin(JoinConstraint::None),
+                constraint => JoinOperator::Inner(constraint),
+            },
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => {
+                JoinOperator::Left(self.constraint(constraint)?)
+            }
+            JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => {
+                JoinOperator::Right(self.constraint(constraint)?)
+            }
+            _ => return Err(Error::NotSupported("this kind of join".to_owned())),
+        };
+        Ok(())
+    }
+
+    fn constraint(&mut self, constraint: JoinConstraint) -> Result<JoinConstraint> {
+        Ok(match constraint {
+            JoinConstraint::On(mut condition) => {
+                self.condition(&mut condition)?;
+                JoinConstraint::On(condition)
+            }
+            JoinConstraint::Using(mut columns) => {
+                columns.iter_mut().for_each(lower_name);
+                JoinConstraint::Using(columns)
+            }
+            other => other,
+        })
+    }
+
+    fn table_factor(&mut self, factor: &mut TableFactor) -> Result<()> {
+        match factor {
+            TableFactor::Table {
+                name,
+                alias,
+                args,
+                with_hints,
+                version,
+                partitions,
+                index_hints,
+                sample,
+                ..
+            } => {
+                if args.is_some() || version.is_some() || sample.is_some() || !partitions.is_empty() {
+                    return Err(Error::NotSupported("PARTITION, table functions, table versions".to_owned()));
+                }
+                index_hints.clear();
+                with_hints.clear();
+                let table = table_name(name)?;
+                let is_cte = table.database.is_none() && self.ctes.contains(&table.table.to_lowercase());
+                if !is_cte {
+                    self.tables.insert(table);
+                }
+                lower_name(name);
+                if let Some(alias) = alias {
+                    lower_alias(alias);
+                }
+                Ok(())
+            }
+            TableFactor::Derived { subquery, alias, .. } => {
+                self.query(subquery, Columns::Named)?;
+                lower_alias(alias.as_mut().ok_or(Error::DerivedWithoutAlias)?);
+                Ok(())
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                self.table_factor(&mut table_with_joins.relation)?;
+                for join in &mut table_with_joins.joins {
+                    self.table_factor(&mut join.relation)?;
+                    self.join(join)?;
+                }
+                Ok(())
+            }
+            TableFactor::JsonTable { .. } => Err(Error::NotSupported("JSON_TABLE".to_owned())),
+            _ => Err(Error::NotSupported("this kind of table".to_owned())),
+        }
+    }
+}
+
+/// The only row that needs no table.
+fn is_dual(factor: &TableFactor) -> bool {
+    matches!(factor, TableFactor::Table { name, .. } if matches!(
+        name.0.as_slice(),
+        [ObjectNamePart::Identifier(ident)] if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("dual")
+    ))
+}
+
+/// Names are case-insensitive: inside the engine they are in lower case.
+fn lower(ident: &mut Ident) {
+    if ident.value.chars().any(char::is_uppercase) {
+        ident.value = ident.value.to_lowercase();
+    }
+}
+
+fn lower_name(name: &mut ObjectName) {
+    for part in &mut name.0 {
+        if let ObjectNamePart::Identifier(ident) = part {
+            lower(ident);
+        }
+    }
+}
+
+fn lower_alias(alias: &mut TableAlias) {
+    lower(&mut alias.name);
+    alias.columns.iter_mut().for_each(|column| lower(&mut column.name));
+}
+
+fn table_factor(name: ObjectName) -> TableFactor {
+    TableFactor::Table {
+        name,
+        alias: None,
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    }
+}
+
+fn query_of(body: SetExpr) -> ast::Query {
+    ast::Query {
+        with: None,
+        body: Box::new(body),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
+fn select_of(projection: Vec<SelectItem>, from: Vec<TableWithJoins>) -> Select {
+    Select {
+        select_token: AttachedToken::empty(),
+        optimizer_hints: Vec::new(),
+        distinct: None,
+        select_modifiers: None,
+        top: None,
+        top_before_distinct: false,
+        projection,
+        exclude: None,
+        into: None,
+        from,
+        lateral_views: Vec::new(),
+        prewhere: None,
+        selection: None,
+        connect_by: Vec::new(),
+        group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
+        cluster_by: Vec::new(),
+        distribute_by: Vec::new(),
+        sort_by: Vec::new(),
+        having: None,
+        named_window: Vec::new(),
+        qualify: None,
+        window_before_qualify: false,
+        value_table_mode: None,
+        flavor: SelectFlavor::Standard,
+    }
+}
+
+/// A query of one row and one column: the value of an expression that was rewritten before.
+pub fn query_of_expression(expression: Expr) -> ast::Query {
+    query_of(SetExpr::Select(Box::new(select_of(vec![SelectItem::UnnamedExpr(expression)], Vec::new()))))
+}
