@@ -117,6 +117,14 @@ pub enum Error {
         /// The partition column whose folder is due there.
         column: String,
     },
+    /// A folder with more files than one listing may have.
+    #[error("`{path}` has more than {limit} files; merge small files, or partition the table")]
+    Crowded {
+        /// The folder.
+        path: String,
+        /// Most files.
+        limit: usize,
+    },
     /// A file that is not what its table says: cut off, overwritten by something else, never Parquet.
     #[error("`{path}` cannot be read: {reason}")]
     Corrupt {
