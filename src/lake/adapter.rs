@@ -37,9 +37,10 @@ impl PhysicalExprAdapter for Adapter {
         // columns up by name.
         let rename = |expr: Arc<dyn PhysicalExpr>| {
             let Some(column) = expr.downcast_ref::<Column>() else { return Ok(Transformed::no(expr)) };
-            let field = self.file.fields().get(column.index()).ok_or_else(|| {
-                DataFusionError::Internal(format!("column {column} is not in the file"))
-            })?;
+            let field =
+                self.file.fields().get(column.index()).ok_or_else(|| {
+                    DataFusionError::Internal(format!("column {column} is not in the file"))
+                })?;
             if field.name() == column.name() {
                 return Ok(Transformed::no(expr));
             }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::DateTime;
 use datafusion::scalar::ScalarValue;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use moka::future::Cache;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 
 use super::partition::{Level, is_hidden, unit_depth};
 use super::store::Location;
-use super::{Error, File, Result};
+use super::{Error, File, Result, concurrently};
 use crate::config::Config;
 
 /// Listings that are made at once for one query.
@@ -151,7 +151,8 @@ impl Index {
         let listed = listed.map_err(|error| self.list_error(&parent.path, error))?;
 
         // A file beside the folders belongs to no partition: to leave it out could be to leave data out.
-        let is_data = |file: &&ObjectMeta| !is_hidden(name_of(&file.location)) && !is_marker(file, &parent.path);
+        let is_data =
+            |file: &&ObjectMeta| !is_hidden(name_of(&file.location)) && !is_marker(file, &parent.path);
         if let Some(stray) = listed.objects.iter().find(is_data) {
             return Err(self.stray(&stray.location, level));
         }
@@ -237,7 +238,9 @@ impl Index {
     fn list_error(&self, path: &Path, error: object_store::Error) -> Error {
         match error {
             object_store::Error::NotFound { .. } => Error::Missing { path: self.location.show(path) },
-            source => Error::Store { action: "list", path: self.location.show(path), source: Arc::new(source) },
+            source => {
+                Error::Store { action: "list", path: self.location.show(path), source: Arc::new(source) }
+            }
         }
     }
 
@@ -261,8 +264,7 @@ impl Pin {
     /// their names tell that no file below can be needed; what is below them is never listed.
     pub async fn select<E: From<Error>>(&self, keep: &Keep<'_, E>) -> Result<Vec<Selected>, E> {
         let units = self.units(keep).await?;
-        let listings = stream::iter(&units).map(|unit| self.files(unit)).buffered(CONCURRENCY);
-        let listings: Vec<Arc<Files>> = listings.try_collect().await?;
+        let listings = concurrently(units.iter().map(|unit| self.files(unit)), CONCURRENCY).await?;
 
         // What is known of a file is now known of all its levels.
         let groups: Vec<&[ScalarValue]> =
@@ -280,15 +282,44 @@ impl Pin {
     pub async fn units<E: From<Error>>(&self, keep: &Keep<'_, E>) -> Result<Vec<Folder>, E> {
         let mut folders = vec![Folder { path: self.index.location.prefix.clone(), values: vec![] }];
         for _ in 0..self.index.depth {
-            let below = stream::iter(&folders).map(|folder| self.folders(folder)).buffered(CONCURRENCY);
-            let below: Vec<Arc<[Folder]>> = below.try_collect().await?;
-            let values: Vec<&[ScalarValue]> =
-                below.iter().flat_map(|folders| folders.iter().map(|folder| folder.values.as_slice())).collect();
+            let below = folders.iter().map(|folder| self.folders(folder));
+            let below = concurrently(below, CONCURRENCY).await?;
+            let values: Vec<&[ScalarValue]> = below
+                .iter()
+                .flat_map(|folders| folders.iter().map(|folder| folder.values.as_slice()))
+                .collect();
             let kept = keep(&values)?;
             let all = below.iter().flat_map(|folders| folders.iter());
             folders = all.zip(kept).filter(|(_, keep)| *keep).map(|(folder, _)| folder.clone()).collect();
         }
         Ok(folders)
+    }
+
+    /// The files of the newest day that has any, or of the oldest.
+    pub async fn edge(&self, newest: bool) -> Result<Option<Arc<Files>>> {
+        // A day without files is rare; a place with nothing else is not searched for ever.
+        const TRIES_MAX: usize = 64;
+        let mut next = vec![Folder { path: self.index.location.prefix.clone(), values: vec![] }];
+        for _ in 0..TRIES_MAX {
+            let Some(folder) = next.pop() else { break };
+            if folder.values.len() == self.index.depth {
+                let files = self.files(&folder).await?;
+                if !files.is_empty() {
+                    return Ok(Some(files));
+                }
+                continue;
+            }
+            let mut below = self.folders(&folder).await?.to_vec();
+            below.sort_by(|a, b| {
+                let (a, b) = (a.values.last(), b.values.last());
+                let order = a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal);
+                if newest { order } else { order.reverse() }
+            });
+            // A day that is NULL is neither new nor old: it is looked at when there is no other.
+            below.sort_by_key(|folder| !folder.values.last().is_some_and(ScalarValue::is_null));
+            next.extend(below);
+        }
+        Ok(None)
     }
 
     /// The files of a day's folder.
@@ -331,9 +362,10 @@ pub struct Selected {
 impl Selected {
     /// The files that the query needs, with the values of all levels.
     pub fn iter(&self) -> impl Iterator<Item = (File, &[ScalarValue])> {
-        self.files.iter().filter(|(_, group)| self.groups[*group]).map(|(file, group)| {
-            (file, self.files.groups[group].as_slice())
-        })
+        self.files
+            .iter()
+            .filter(|(_, group)| self.groups[*group])
+            .map(|(file, group)| (file, self.files.groups[group].as_slice()))
     }
 }
 

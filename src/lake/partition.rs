@@ -80,7 +80,8 @@ fn parse_value(text: &str, data_type: &DataType) -> Option<ScalarValue> {
             Some(ScalarValue::Date32(Some(i32::try_from(days).ok()?)))
         }
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
-            let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+            let formats =
+                ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
             let time = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
             Some(ScalarValue::TimestampMicrosecond(Some(time.and_utc().timestamp_micros()), None))
         }
@@ -107,7 +108,8 @@ fn percent_decode(text: &str) -> Option<String> {
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u8> {
-    let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
     u8::from_str_radix(digits, 16).ok()
 }
 
@@ -119,7 +121,9 @@ mod tests {
     fn folder_names() {
         let check = |data_type: DataType, folder: &str, expected: Option<&str>| {
             let level = Level { column: "Day".into(), data_type };
-            let parsed = level.parse(folder).map(|value| if value.is_null() { "NULL".into() } else { value.to_string() });
+            let parsed = level
+                .parse(folder)
+                .map(|value| if value.is_null() { "NULL".into() } else { value.to_string() });
             assert_eq!(parsed.as_deref(), expected, "{folder}");
         };
         check(DataType::Date32, "day=2026-09-01", Some("2026-09-01"));

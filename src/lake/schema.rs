@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit,
+};
 
 use super::{Error, Result};
 
@@ -68,8 +70,8 @@ pub fn check(table: &SchemaRef, file: &SchemaRef, path: &str) -> Result<()> {
 /// The type by which a table shows a file's type: one string type, one zone, no encodings.
 pub fn table_type(data_type: &DataType) -> DataType {
     match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
-        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => DataType::BinaryView,
         DataType::Dictionary(_, values) => table_type(values),
         DataType::RunEndEncoded(_, values) => table_type(values.data_type()),
         nested => child_type(nested),
@@ -78,9 +80,7 @@ pub fn table_type(data_type: &DataType) -> DataType {
 
 /// As [`table_type`], for children of nested columns, whose strings the reader gives without views.
 fn child_type(data_type: &DataType) -> DataType {
-    let child = |field: &FieldRef| {
-        Arc::new(Field::new(field.name(), child_type(field.data_type()), true))
-    };
+    let child = |field: &FieldRef| Arc::new(Field::new(field.name(), child_type(field.data_type()), true));
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
@@ -164,7 +164,9 @@ fn widen(table: &DataType, file: &DataType) -> Result<DataType, Disagreement> {
         {
             Ok(T::Float64)
         }
-        (T::Date32, time @ T::Timestamp(_, None)) | (time @ T::Timestamp(_, None), T::Date32) => Ok(time.clone()),
+        (T::Date32, time @ T::Timestamp(_, None)) | (time @ T::Timestamp(_, None), T::Date32) => {
+            Ok(time.clone())
+        }
         (T::Timestamp(a, zone), T::Timestamp(b, other)) if zone == other => {
             Ok(T::Timestamp(finer(*a, *b), zone.clone()))
         }
@@ -294,7 +296,9 @@ fn words(data_type: &DataType) -> String {
         T::UInt64 => "bigint unsigned".into(),
         T::Float32 => "float".into(),
         T::Float64 => "double".into(),
-        T::Decimal128(precision, scale) | T::Decimal256(precision, scale) => format!("decimal({precision},{scale})"),
+        T::Decimal128(precision, scale) | T::Decimal256(precision, scale) => {
+            format!("decimal({precision},{scale})")
+        }
         T::Date32 => "date".into(),
         T::Timestamp(unit, zone) => {
             let name = if zone.is_some() { "timestamp" } else { "datetime" };
@@ -345,7 +349,11 @@ mod tests {
         check(T::Float32, T::Float64, Some(T::Float64));
         check(T::Int32, T::Float32, Some(T::Float64));
         check(T::Int64, T::Float64, None);
-        check(T::Date32, T::Timestamp(TimeUnit::Millisecond, None), Some(T::Timestamp(TimeUnit::Millisecond, None)));
+        check(
+            T::Date32,
+            T::Timestamp(TimeUnit::Millisecond, None),
+            Some(T::Timestamp(TimeUnit::Millisecond, None)),
+        );
         check(
             T::Timestamp(TimeUnit::Millisecond, None),
             T::Timestamp(TimeUnit::Microsecond, None),
@@ -383,14 +391,18 @@ mod tests {
             ("old".to_owned(), schema(&[("gone", T::Utf8), ("userid", T::Int32)])),
         ];
         let merged = merge(&files).unwrap();
-        let shown: Vec<String> = merged.iter().map(|f| format!("{} {}", f.name(), words(f.data_type()))).collect();
+        let shown: Vec<String> =
+            merged.iter().map(|f| format!("{} {}", f.name(), words(f.data_type()))).collect();
         assert_eq!(shown, ["UserId bigint", "level int", "gone text"]);
     }
 
     #[test]
     fn conflicts_name_files_and_columns() {
         let message = |a: DataType, b: DataType| {
-            let files = [("b.parquet".to_owned(), schema(&[("x", a)])), ("a.parquet".to_owned(), schema(&[("X", b)]))];
+            let files = [
+                ("b.parquet".to_owned(), schema(&[("x", a)])),
+                ("a.parquet".to_owned(), schema(&[("X", b)])),
+            ];
             merge(&files).unwrap_err().to_string()
         };
         assert_eq!(
@@ -410,7 +422,8 @@ mod tests {
     #[test]
     fn files_fit_tables() {
         let check_one = |table: DataType, file: DataType, expected: bool| {
-            let (table_schema, file_schema) = (schema(&[("x", table.clone())]), schema(&[("X", file.clone())]));
+            let (table_schema, file_schema) =
+                (schema(&[("x", table.clone())]), schema(&[("X", file.clone())]));
             let fitted = check(&table_schema, &file_schema, "f.parquet");
             assert_eq!(fitted.is_ok(), expected, "{file} in {table}");
         };
