@@ -6,6 +6,7 @@ mod server;
 mod shared;
 
 mod clients;
+mod engine;
 mod lake_reading;
 mod operations;
 mod slt;
