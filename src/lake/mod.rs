@@ -12,6 +12,7 @@ pub mod schema;
 
 pub mod guard;
 pub mod reader;
+pub mod text;
 
 mod cache;
 mod footer;

@@ -8,6 +8,7 @@ mod shared;
 mod clients;
 mod engine;
 mod lake_reading;
+mod lake_text;
 mod operations;
 mod slt;
 mod tableau;
