@@ -5,4 +5,122 @@
 
 pub mod variables;
 
+mod definitions;
+mod keywords;
+mod objects;
+mod provider;
+mod rows;
+mod server;
+
 pub mod character_sets;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::catalog::TableProvider;
+
+use super::error::{Error, Result};
+use super::functions::{Warning, Warnings};
+use super::processes;
+use crate::catalog;
+use provider::Provider;
+use variables::Variables;
+
+/// The databases that the server makes up.
+pub const SYSTEM_DATABASES: [&str; 3] = ["information_schema", "mysql", "performance_schema"];
+
+/// Whether a database is made up by the server; names in any case. A table of the lake never is in such a database.
+pub fn is_system(database: &str) -> bool {
+    SYSTEM_DATABASES.iter().any(|system| system.eq_ignore_ascii_case(database))
+}
+
+/// What the made-up tables and SHOW tell of: the lake, the server and the session, as of one statement.
+#[derive(Clone, Debug)]
+pub struct MetadataContext {
+    /// The lake's tables.
+    pub snapshot: Arc<catalog::Snapshot>,
+    /// The session's user.
+    pub user: String,
+    /// The host that the user comes from.
+    pub host: String,
+    /// The default database.
+    pub database: Option<String>,
+    /// The session's variables.
+    pub variables: Variables,
+    /// All connections.
+    pub processes: Vec<processes::Row>,
+    /// What the server counts.
+    pub counters: Counters,
+    /// The warnings of the statement before, which SHOW WARNINGS lists.
+    pub last_warnings: Vec<Warning>,
+    /// The warnings of this statement.
+    pub warnings: Arc<Warnings>,
+}
+
+/// What the server counts, for SHOW STATUS.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Since the start of the server.
+    pub uptime: Duration,
+    /// Connections since the start.
+    pub connections: u64,
+    /// Connections now.
+    pub threads_connected: u64,
+    /// Most connections at one time.
+    pub max_used_connections: u64,
+    /// Statements that run now.
+    pub threads_running: u64,
+    /// Prepared statements now.
+    pub prepared_statements: u64,
+    /// Statements since the start.
+    pub questions: u64,
+    /// Statements of this session.
+    pub session_questions: u64,
+}
+
+/// A made-up table, for the planner.
+#[derive(Clone, Debug)]
+pub struct MetadataTable {
+    /// The database, as MySQL writes it.
+    pub database: &'static str,
+    /// The table, as MySQL writes it.
+    pub name: &'static str,
+    /// The columns as clients see them, in the provider's order.
+    pub columns: Arc<[catalog::Column]>,
+    /// Most characters of each column's texts, where there is a limit.
+    pub max_characters: Arc<[Option<u32>]>,
+    /// The rows; column names are lower-cased.
+    pub provider: Arc<dyn TableProvider>,
+}
+
+/// The table of that name when the database [`is_system`]; error 1109 or 1146 when it has no such table.
+pub fn resolve(database: &str, table: &str, context: &Arc<MetadataContext>) -> Option<Result<MetadataTable>> {
+    if !is_system(database) {
+        return None;
+    }
+    let Some(definition) = definitions::find(database, table) else {
+        return Some(Err(unknown_table(database, table)));
+    };
+    Some(Ok(MetadataTable {
+        database: definition.database,
+        name: definition.name,
+        columns: definition.catalog_columns(),
+        max_characters: definition.columns.iter().map(|column| column.max_characters).collect(),
+        provider: Arc::new(Provider::new(definition, context)),
+    }))
+}
+
+/// MySQL has its own error for what is not in information_schema.
+fn unknown_table(database: &str, table: &str) -> Error {
+    if database.eq_ignore_ascii_case("information_schema") {
+        return Error::UnknownTable { table: table.to_uppercase(), clause: "information_schema".into() };
+    }
+    Error::NoSuchTable { database: database.into(), table: table.into() }
+}
+
+impl MetadataContext {
+    /// The connections that the user may see: all for `root`, else the user's own.
+    fn visible_processes(&self) -> impl Iterator<Item = &processes::Row> {
+        self.processes.iter().filter(|process| self.user == "root" || self.user == process.user)
+    }
+}

@@ -21,7 +21,7 @@ use crate::engine::functions::Warning;
 use definitions::{Definition, Effect, Scope};
 use value::Value;
 
-pub use definitions::VERSION;
+pub use definitions::{ENGINE, VERSION};
 
 type Values = BTreeMap<&'static str, Value>;
 

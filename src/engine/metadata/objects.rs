@@ -1,0 +1,131 @@
+//! What the catalog holds, as rows: databases, tables, columns. The server's own made-up tables are among them.
+//!
+//! It knows names and types; no files.
+
+use std::sync::Arc;
+
+use super::definitions::{self, Definition, ENGINE_OF_SYSTEM_TABLES};
+use super::rows::{Cell, Rows};
+use super::variables::ENGINE;
+use super::{MetadataContext, SYSTEM_DATABASES};
+use crate::catalog;
+use crate::engine::types::{CHARACTER_SET, COLLATION, MysqlType};
+
+/// The one catalog of MySQL.
+const CATALOG: &str = "def";
+
+/// A table: of the lake, or made up by the server.
+#[derive(Clone, Debug)]
+pub enum Object {
+    /// Of the lake.
+    Lake(Arc<catalog::Table>),
+    /// Made up by the server.
+    System(&'static Definition),
+}
+
+impl Object {
+    /// All tables, by database and name.
+    pub fn all(snapshot: &catalog::Snapshot) -> Vec<Self> {
+        let system = definitions::all().iter().map(Self::System);
+        let lake = snapshot.databases.values().flat_map(|database| database.tables.values());
+        system.chain(lake.map(|table| Self::Lake(Arc::clone(table)))).collect()
+    }
+
+    /// Its database's name, as written.
+    pub fn database(&self) -> &str {
+        match self {
+            Self::Lake(table) => &table.database,
+            Self::System(definition) => definition.database,
+        }
+    }
+
+    /// Its name, as written.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Lake(table) => &table.name,
+            Self::System(definition) => definition.name,
+        }
+    }
+}
+
+/// `SCHEMATA`.
+pub fn schemata(context: &MetadataContext, rows: &mut Rows) {
+    let lake = context.snapshot.databases.values().map(|database| database.name.as_str());
+    for name in SYSTEM_DATABASES.into_iter().chain(lake) {
+        rows.push(&[
+            CATALOG.into(),
+            name.into(),
+            CHARACTER_SET.into(),
+            COLLATION.into(),
+            Cell::Null,
+            "NO".into(),
+        ]);
+    }
+}
+
+/// `TABLES`. Sizes and times are NULL: telling them would list every file of the lake.
+pub fn tables(object: &Object, rows: &mut Rows) {
+    let (kind, engine, comment) = match object {
+        Object::Lake(table) => ("BASE TABLE", Cell::from(ENGINE), table.comment.as_str()),
+        Object::System(Definition { database: "information_schema", .. }) => ("SYSTEM VIEW", Cell::Null, ""),
+        Object::System(_) => ("BASE TABLE", Cell::from(ENGINE_OF_SYSTEM_TABLES), ""),
+    };
+    let mut row = [Cell::Null; 21];
+    row[..5].copy_from_slice(&[
+        CATALOG.into(),
+        object.database().into(),
+        object.name().into(),
+        kind.into(),
+        engine,
+    ]);
+    row[5] = 10_u64.into();
+    row[6] = "Dynamic".into();
+    row[17] = COLLATION.into();
+    row[19] = "".into();
+    row[20] = comment.into();
+    rows.push(&row);
+}
+
+/// `PARTITIONS`: one row for each table. The folders of a table are not MySQL's partitions.
+pub fn partitions(object: &Object, rows: &mut Rows) {
+    let mut row = [Cell::Null; 25];
+    row[..3].copy_from_slice(&[CATALOG.into(), object.database().into(), object.name().into()]);
+    row[22] = "".into();
+    rows.push(&row);
+}
+
+/// `COLUMNS`.
+pub fn columns(object: &Object, columns: &[catalog::Column], rows: &mut Rows) {
+    let max_characters = |index: usize| match object {
+        Object::Lake(_) => None,
+        Object::System(definition) => definition.columns[index].max_characters,
+    };
+    for (index, column) in columns.iter().enumerate() {
+        let shown = MysqlType::of(&column.data_type, max_characters(index), false);
+        let character_set = shown.is_text().then_some(CHARACTER_SET);
+        rows.push(&[
+            CATALOG.into(),
+            object.database().into(),
+            object.name().into(),
+            column.name.as_str().into(),
+            (index as u64 + 1).into(),
+            Cell::Null,
+            if column.nullable { "YES" } else { "NO" }.into(),
+            shown.name().into(),
+            shown.maximum_characters().into(),
+            shown.maximum_bytes().into(),
+            shown.numeric_precision().into(),
+            shown.numeric_scale().into(),
+            shown.datetime_precision().map(u64::from).into(),
+            character_set.into(),
+            character_set.map(|_| COLLATION).into(),
+            shown.definition().as_ref().into(),
+            "".into(),
+            "".into(),
+            "select".into(),
+            column.comment.as_str().into(),
+            "".into(),
+            Cell::Null,
+        ]);
+    }
+}
