@@ -29,6 +29,7 @@ const DRAIN_REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Builds the parts, binds both ports and serves. When this returns, clients can connect.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let metrics = Metrics::of_process()?;
+    metrics::gauge!("lakefront_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let users = Arc::new(users_of(&config)?);
     require_directory("lake", &config.lake)?;
     require_directory("catalog", &config.catalog)?;

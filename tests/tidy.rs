@@ -61,6 +61,51 @@ fn every_file_says_what_it_is() {
 }
 
 #[test]
+fn the_architecture_names_every_module() {
+    let architecture = fs::read_to_string("docs/architecture.md").unwrap();
+    let mut missing = Vec::new();
+    for file in source_files("src") {
+        // The section of a top-level module names its files and folders; what is in those folders is theirs to tell.
+        let mut names = file.name().split('/');
+        let (module, part) = (names.next().unwrap_or_default(), names.next());
+        let section = architecture.split("\n### ").find(|section| {
+            section.lines().next().is_some_and(|title| title.contains(&format!("`{module}`")))
+        });
+        let named = match (section, part) {
+            (Some(section), Some(part)) => section.contains(&format!("`{part}`")) || part == "tests",
+            (section, None) => section.is_some() || architecture.contains(&format!("`{module}`")),
+            (None, Some(_)) => false,
+        };
+        if !named {
+            missing.push(file.path);
+        }
+    }
+    assert!(missing.is_empty(), "docs/architecture.md does not name\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_operators_page_names_every_setting_and_metric() {
+    let page = fs::read_to_string("docs/operations.md").unwrap();
+    let config = fs::read_to_string("src/config.rs").unwrap();
+    let settings = config
+        .lines()
+        .filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "))
+        .map(|(name, _)| name);
+    let sources: String = source_files("src").into_iter().map(|file| file.text).collect();
+    let metrics = sources.split('"').filter(|text| {
+        text.starts_with("lakefront_") && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    });
+    let settings = settings.filter(|name| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    let names = |name: &str| {
+        [format!("`{name}`"), format!("`{name}."), format!(".{name}`")]
+            .iter()
+            .any(|written| page.contains(written))
+    };
+    let missing: BTreeSet<&str> = settings.chain(metrics).filter(|name| !names(name)).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not name {missing:?}");
+}
+
+#[test]
 fn the_crate_root_exports_modules_only() {
     let root = fs::read_to_string("src/lib.rs").unwrap();
     assert!(!root.contains("pub use"), "src/lib.rs: a re-export hides who depends on whom");
