@@ -2,13 +2,30 @@
 //!
 //! They know values; of the session only what [`Context`] tells; no table.
 
-pub mod error;
+pub mod signature;
+
+pub mod cast;
+pub mod control;
+pub mod date;
+pub mod encode;
+pub mod json;
+pub mod number;
 pub mod session;
+pub mod string;
+
+pub mod calendar;
+pub mod convert;
+pub mod preimage;
+pub mod unify;
 pub mod zone;
 
-use std::sync::{Arc, Mutex};
+pub mod error;
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
+use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 /// All functions that do not depend on the session, by MySQL's names and ours (`mysql_…`) for operators and casts.
@@ -24,8 +41,33 @@ pub struct Functions {
 
 /// The functions; made once, shared by all sessions.
 pub fn all() -> Functions {
-    todo!()
+    Functions { scalar: SCALAR.clone(), ..Functions::default() }
 }
+
+/// A scalar function by its name, for rules that put one into a plan.
+pub fn udf(name: &str) -> Result<Arc<ScalarUDF>> {
+    match BY_NAME.get(name) {
+        Some(function) => Ok(Arc::clone(function)),
+        None => internal_err!("there is no function {name}"),
+    }
+}
+
+static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
+    let functions = [
+        cast::functions(),
+        control::functions(),
+        date::functions(),
+        encode::functions(),
+        json::functions(),
+        number::functions(),
+        string::functions(),
+    ];
+    functions.into_iter().flatten().map(signature::Function::into_udf).collect()
+});
+
+static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
+    SCALAR.iter().map(|function| (function.name().to_owned(), Arc::clone(function))).collect()
+});
 
 /// What functions see of the statement that they run in: an extension of its `ConfigOptions`
 /// (`args.config_options.extensions.get::<Context>()`). The time zone is `execution.time_zone`.

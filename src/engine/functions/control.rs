@@ -1,0 +1,262 @@
+//! Control flow: IF, IFNULL, NULLIF, COALESCE, ISNULL, GREATEST, LEAST, INTERVAL and ELT's relatives.
+//!
+//! Those that compute only some of their arguments become CASE when the plan is simplified.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{Expr, ExprSchemable, when};
+
+use super::convert::{self, Cells};
+use super::signature::{Call, Function, Types, is_text, returns};
+use super::udf;
+use super::unify::{temporal, unify};
+
+/// The functions of control flow.
+pub fn functions() -> Vec<Function> {
+    vec![
+        Function::new("if", 3..=3, |types| Ok(unify([types.of(1), types.of(2)])), eager)
+            .conditional(if_as_case),
+        Function::new("ifnull", 2..=2, all, eager).aliases(&["nvl"]).conditional(first_as_case),
+        Function::new("coalesce", 1.., all, eager).conditional(first_as_case),
+        Function::new("isnull", 1..=1, returns::boolean, is_null).rewrite(|mut arguments, _| {
+            Ok(match arguments.pop() {
+                Some(argument) => ExprSimplifyResult::Simplified(argument.is_null()),
+                None => ExprSimplifyResult::Original(arguments),
+            })
+        }),
+        Function::new("nullif", 2..=2, returns::first, null_if),
+        Function::new("greatest", 2.., extreme_type, |call| extreme(call, Ordering::Greater)),
+        Function::new("least", 2.., extreme_type, |call| extreme(call, Ordering::Less)),
+        Function::new("interval", 2.., returns::int, interval),
+        Function::new("mysql_convert", 2..=2, |types| Ok(types.of(1).clone()), converted),
+    ]
+}
+
+fn all(types: &Types<'_>) -> Result<DataType> {
+    Ok(unify(types.fields.iter().map(|field| field.data_type())))
+}
+
+/// IF and COALESCE of constants, before the plan is simplified.
+fn eager(call: &Call<'_>) -> Result<ArrayRef> {
+    let count = call.count();
+    let picks: Vec<Option<usize>> = if call.function == "if" {
+        let condition = call.truth(0)?;
+        (0..call.rows).map(|row| Some(if condition.at(row) == Some(true) { 1 } else { 2 })).collect()
+    } else {
+        let values = (0..count).map(|argument| call.raw(argument)).collect::<Result<Vec<_>>>()?;
+        (0..call.rows).map(|row| values.iter().position(|value| !value.is_null(row))).collect()
+    };
+    let columns =
+        (0..count).map(|argument| convert_to(call, argument, call.returns)).collect::<Result<Vec<_>>>()?;
+    let nothing = arrow::array::new_null_array(call.returns, 1);
+    let mut arrays: Vec<&dyn Array> = columns.iter().map(|column| &**column.array() as &dyn Array).collect();
+    arrays.push(&*nothing);
+    let indices: Vec<(usize, usize)> = picks
+        .iter()
+        .enumerate()
+        .map(|(row, pick)| pick.map_or((count, 0), |pick| (pick, columns[pick].index(row))))
+        .collect();
+    if matches!(call.returns, DataType::Null) {
+        return Ok(arrow::array::new_null_array(&DataType::Null, call.rows));
+    }
+    Ok(arrow::compute::interleave(&arrays, &indices)?)
+}
+
+/// An argument converted to a type by MySQL's rules; the condition of an IF stays what it is.
+fn convert_to(call: &Call<'_>, argument: usize, to: &DataType) -> Result<Cells<ArrayRef>> {
+    if call.function == "if" && argument == 0 {
+        return Ok(Cells::constant(arrow::array::new_null_array(to, 1)));
+    }
+    call.raw(argument)?.map(|array| as_type(array, to, call))
+}
+
+/// A column as another type by MySQL's rules.
+pub fn as_type(array: &ArrayRef, to: &DataType, call: &Call<'_>) -> Result<ArrayRef> {
+    if array.data_type() == to {
+        return Ok(ArrayRef::clone(array));
+    }
+    let converted = match to {
+        DataType::Utf8View => convert::shared(convert::text(array, call)?),
+        DataType::BinaryView => convert::shared(convert::bytes(array, call)?),
+        DataType::Float64 => convert::shared(convert::double(array, call)?),
+        DataType::Int64 => convert::shared(convert::int(array, call)?),
+        DataType::UInt64 => convert::shared(convert::bits(array, call)?),
+        DataType::Boolean => convert::shared(convert::truth(array, call)?),
+        DataType::Timestamp(_, None) => convert::shared(convert::temporal::datetime(array, call)?),
+        DataType::Duration(_) => convert::shared(convert::temporal::time(array, call)?),
+        _ => ArrayRef::clone(array),
+    };
+    Ok(arrow::compute::cast(&converted, to)?)
+}
+
+/// `mysql_convert(x, y)` is x in the type of y: how the branches of a CASE come to one type.
+fn converted(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = call.raw(0)?.map(|array| as_type(array, call.returns, call))?;
+    let picks: Vec<(usize, usize)> = (0..call.rows).map(|row| (0, values.index(row))).collect();
+    Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array], &picks)?)
+}
+
+/// An expression in another type by MySQL's rules.
+pub fn convert_expr(expression: Expr, to: &DataType, info: &SimplifyContext) -> Result<Expr> {
+    let from = expression.get_type(info.schema())?;
+    if from == *to {
+        return Ok(expression);
+    }
+    // Numbers that widen and NULL need no function, so that the optimizer sees through.
+    if from.is_null() || (from.is_numeric() && to.is_numeric()) {
+        return Ok(Expr::Cast(Cast::new(Box::new(expression), to.clone())));
+    }
+    let pattern = Expr::Literal(datafusion::common::ScalarValue::try_from(to)?, None);
+    Ok(udf("mysql_convert")?.call(vec![expression, pattern]))
+}
+
+fn if_as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    let [condition, then, otherwise] = <[Expr; 3]>::try_from(arguments)
+        .map_err(|_| datafusion::common::internal_datafusion_err!("IF has three arguments"))?;
+    let to = unify([&info.get_data_type(&then)?, &info.get_data_type(&otherwise)?]);
+    let condition = match info.get_data_type(&condition)? {
+        DataType::Boolean => condition,
+        _ => udf("mysql_truth")?.call(vec![condition]),
+    };
+    let case =
+        when(condition, convert_expr(then, &to, info)?).otherwise(convert_expr(otherwise, &to, info)?)?;
+    Ok(ExprSimplifyResult::Simplified(case))
+}
+
+fn first_as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    let types = arguments.iter().map(|argument| info.get_data_type(argument)).collect::<Result<Vec<_>>>()?;
+    let to = unify(&types);
+    let mut arguments = arguments.into_iter().rev();
+    let Some(last) = arguments.next() else { return internal_err!("COALESCE has arguments") };
+    let mut chain = convert_expr(last, &to, info)?;
+    for argument in arguments {
+        chain = when(argument.clone().is_not_null(), convert_expr(argument, &to, info)?).otherwise(chain)?;
+    }
+    Ok(ExprSimplifyResult::Simplified(chain))
+}
+
+fn is_null(call: &Call<'_>) -> Result<ArrayRef> {
+    let value = call.raw(0)?;
+    call.booleans(|row| Some(value.is_null(row)))
+}
+
+fn null_if(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = call.raw(0)?;
+    let comparison = Comparison::of(call)?;
+    let nothing = arrow::array::new_null_array(call.kind(0), 1);
+    let pick = |row| match comparison.compare(row, 0, 1) {
+        Some(Ordering::Equal) => (1, 0),
+        _ => (0, values.index(row)),
+    };
+    if call.kind(0).is_null() {
+        return Ok(arrow::array::new_null_array(&DataType::Null, call.rows));
+    }
+    let picks: Vec<(usize, usize)> = (0..call.rows).map(pick).collect();
+    Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array, &*nothing], &picks)?)
+}
+
+fn extreme_type(types: &Types<'_>) -> Result<DataType> {
+    all(types)
+}
+
+/// GREATEST and LEAST: NULL when any argument is, compared in the type that holds them all.
+fn extreme(call: &Call<'_>, wanted: Ordering) -> Result<ArrayRef> {
+    if matches!(call.returns, DataType::Null)
+        || (0..call.count()).any(|argument| call.kind(argument).is_null())
+    {
+        return Ok(arrow::array::new_null_array(call.returns, call.rows));
+    }
+    let columns = (0..call.count())
+        .map(|argument| convert_to(call, argument, call.returns))
+        .collect::<Result<Vec<_>>>()?;
+    let comparison = Comparison::of(call)?;
+    let arrays: Vec<&dyn Array> = columns.iter().map(|column| &**column.array() as &dyn Array).collect();
+    let null =
+        (0..call.rows).map(|row| (0..call.count()).position(|argument| columns[argument].is_null(row)));
+    let picks: Vec<(usize, usize)> = null
+        .enumerate()
+        .map(|(row, null)| {
+            let pick = null.unwrap_or_else(|| {
+                (1..call.count()).fold(0, |best, argument| match comparison.compare(row, argument, best) {
+                    Some(order) if order == wanted => argument,
+                    _ => best,
+                })
+            });
+            (pick, columns[pick].index(row))
+        })
+        .collect();
+    Ok(arrow::compute::interleave(&arrays, &picks)?)
+}
+
+/// Compares arguments with each other in the type that MySQL compares them in.
+enum Comparison {
+    Texts(Vec<Cells<arrow::array::BinaryViewArray>>),
+    Doubles(Vec<Cells<arrow::array::Float64Array>>),
+    Ints(Vec<Cells<arrow::array::Int64Array>>),
+    Decimals(Vec<Cells<arrow::array::Decimal256Array>>),
+    Instants(Vec<Cells<arrow::array::TimestampMicrosecondArray>>),
+    Times(Vec<Cells<arrow::array::DurationMicrosecondArray>>),
+}
+
+impl Comparison {
+    fn of(call: &Call<'_>) -> Result<Self> {
+        let arguments = 0..call.count();
+        let kinds: Vec<&DataType> = arguments.clone().map(|argument| call.kind(argument)).collect();
+        let unified = unify(kinds.iter().copied());
+        let texts = kinds.iter().filter(|kind| is_text(kind)).count();
+        let numbers = kinds.iter().any(|kind| kind.is_numeric() || matches!(kind, DataType::Boolean));
+        let times = kinds.iter().filter(|kind| temporal(kind)).count();
+        Ok(
+            if times > 0
+                && times + texts == kinds.len()
+                && (texts > 0 || matches!(unified, DataType::Date32 | DataType::Timestamp(..)))
+            {
+                Self::Instants(arguments.map(|argument| call.datetime(argument)).collect::<Result<_>>()?)
+            } else if matches!(unified, DataType::Duration(_)) {
+                Self::Times(arguments.map(|argument| call.time(argument)).collect::<Result<_>>()?)
+            } else if unified.is_decimal() || unified == DataType::UInt64 {
+                let wide = |argument| {
+                    call.raw(argument)?.map(|array| {
+                        let wide = DataType::Decimal256(76, convert::decimal::scale(&unified));
+                        let numbers = arrow::compute::cast(array, &wide)?;
+                        Ok(arrow::array::AsArray::as_primitive::<arrow::datatypes::Decimal256Type>(&numbers)
+                            .clone())
+                    })
+                };
+                Self::Decimals(arguments.map(wide).collect::<Result<_>>()?)
+            } else if unified.is_integer() || matches!(unified, DataType::Boolean) {
+                Self::Ints(arguments.map(|argument| call.int(argument)).collect::<Result<_>>()?)
+            } else if numbers {
+                Self::Doubles(arguments.map(|argument| call.double(argument)).collect::<Result<_>>()?)
+            } else {
+                Self::Texts(arguments.map(|argument| call.bytes(argument)).collect::<Result<_>>()?)
+            },
+        )
+    }
+
+    fn compare(&self, row: usize, left: usize, right: usize) -> Option<Ordering> {
+        match self {
+            Self::Texts(cells) => Some(cells[left].at(row)?.cmp(cells[right].at(row)?)),
+            Self::Doubles(cells) => cells[left].at(row)?.partial_cmp(&cells[right].at(row)?),
+            Self::Ints(cells) => Some(cells[left].at(row)?.cmp(&cells[right].at(row)?)),
+            Self::Decimals(cells) => Some(cells[left].at(row)?.cmp(&cells[right].at(row)?)),
+            Self::Instants(cells) => Some(cells[left].at(row)?.cmp(&cells[right].at(row)?)),
+            Self::Times(cells) => Some(cells[left].at(row)?.cmp(&cells[right].at(row)?)),
+        }
+    }
+}
+
+/// `INTERVAL(n, a, b, …)`: how many of the ascending a, b, … are not greater than n; -1 for NULL.
+fn interval(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = (0..call.count()).map(|argument| call.double(argument)).collect::<Result<Vec<_>>>()?;
+    call.primitives::<Int64Type>(|row| {
+        let Some(number) = values[0].at(row) else { return Some(-1) };
+        let below = values[1..].iter().take_while(|value| value.at(row).is_none_or(|value| value <= number));
+        Some(below.count() as i64)
+    })
+}

@@ -1,0 +1,616 @@
+//! Dates and times: MySQL's relaxed reading of texts and numbers, and their text.
+//!
+//! A DATETIME here is microseconds since 1970 of the clock's reading, without zone; a TIME is microseconds.
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, DurationMicrosecondArray, Float64Array, TimestampMicrosecondArray,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, DurationMicrosecondType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::Result;
+
+use super::super::calendar::{self, DAY, Parts, SECOND, days_from_civil, write_fraction, write_padded};
+use super::super::signature::{Call, is_binary, is_text};
+use super::super::zone::Zone;
+use super::{Cells, double, incorrect, int, text, truncated};
+
+/// The longest TIME: 838:59:59.
+pub const LONGEST_TIME: i64 = (838 * 3600 + 59 * 60 + 59) * SECOND;
+
+/// Whether a DATETIME is in MySQL's years, 0 to 9999.
+pub fn in_range(micros: i64) -> bool {
+    const FIRST: i64 = -719_528 * DAY;
+    const END: i64 = 2_932_897 * DAY;
+    (FIRST..END).contains(&micros)
+}
+
+/// How many digits after the seconds a type shows.
+pub fn digits(data_type: &DataType) -> u32 {
+    match data_type {
+        DataType::Timestamp(unit, _)
+        | DataType::Duration(unit)
+        | DataType::Time32(unit)
+        | DataType::Time64(unit) => match unit {
+            TimeUnit::Second => 0,
+            TimeUnit::Millisecond => 3,
+            TimeUnit::Microsecond | TimeUnit::Nanosecond => 6,
+        },
+        DataType::Date32 | DataType::Date64 => 0,
+        DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => (*scale).clamp(0, 6) as u32,
+        data_type if data_type.is_integer() => 0,
+        _ => 6,
+    }
+}
+
+/// Any column as dates and times. What is none is NULL and a warning.
+pub fn datetime(array: &ArrayRef, call: &Call<'_>) -> Result<TimestampMicrosecondArray> {
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    Ok(match array.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, None) => {
+            array.as_primitive::<TimestampMicrosecondType>().clone()
+        }
+        DataType::Timestamp(unit, Some(_)) => {
+            let instants = cast(array, &DataType::Timestamp(*unit, Some("UTC".into())))?;
+            let instants = cast(&instants, &micros)?;
+            let zone = call.zone()?;
+            let instants = instants.as_primitive::<TimestampMicrosecondType>();
+            if zone == Zone::UTC { instants.clone() } else { instants.unary(|instant| zone.local(instant)) }
+        }
+        DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 => {
+            cast(array, &micros)?.as_primitive::<TimestampMicrosecondType>().clone()
+        }
+        DataType::Null => TimestampMicrosecondArray::new_null(array.len()),
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
+            // A time is on the statement's day.
+            let today = call.zone()?.local(call.now()).div_euclid(DAY) * DAY;
+            time(array, call)?.iter().map(|value| value.map(|value| today + value)).collect()
+        }
+        data_type if is_text(data_type) || is_binary(data_type) => {
+            let zone = call.zone()?;
+            let read = |value: &str| {
+                let read = Read::datetime(value)?;
+                let micros = read.parts.micros()?.checked_add(read.carry)?;
+                let micros = match read.offset {
+                    Some(offset) => zone.local(micros - offset * SECOND),
+                    None => micros,
+                };
+                if !read.clean {
+                    truncated(call, "datetime", value);
+                }
+                in_range(micros).then_some(micros)
+            };
+            let read = |value: &str| {
+                let micros = read(value);
+                if micros.is_none() {
+                    incorrect(call, "datetime", value);
+                }
+                micros
+            };
+            text(array, call)?.iter().map(|value| value.and_then(read)).collect()
+        }
+        _ => numbers(array, call)?
+            .map(|number| {
+                let (value, micro) = number?;
+                let micros = from_number(value).and_then(Parts::micros).map(|micros| micros + micro);
+                if micros.is_none() {
+                    incorrect(call, "datetime", &value.to_string());
+                }
+                micros
+            })
+            .collect(),
+    })
+}
+
+/// A column of dates and times as fields.
+#[derive(Debug)]
+pub enum Instants {
+    /// Dates of the calendar.
+    Micros(Cells<TimestampMicrosecondArray>),
+    /// What texts and numbers said, where month and day may be zero.
+    Parts(Cells<Vec<Option<Parts>>>),
+}
+
+impl Instants {
+    /// A row's fields.
+    #[inline]
+    pub fn at(&self, row: usize) -> Option<Parts> {
+        match self {
+            Self::Micros(cells) => cells.at(row).map(Parts::of),
+            Self::Parts(cells) => cells.array()[cells.index(row)],
+        }
+    }
+}
+
+/// Any column as the fields of the calendar.
+pub fn calendar(raw: &Cells<ArrayRef>, call: &Call<'_>) -> Result<Instants> {
+    let array = raw.array();
+    let wrap = |parts: Vec<Option<Parts>>| {
+        Instants::Parts(if raw.is_constant() { Cells::constant(parts) } else { Cells::of(parts) })
+    };
+    Ok(match array.data_type() {
+        data_type if is_text(data_type) => {
+            let zone = call.zone()?;
+            let read = |value: &str| {
+                let Some(read) = Read::datetime(value) else {
+                    incorrect(call, "datetime", value);
+                    return None;
+                };
+                if !read.clean {
+                    truncated(call, "datetime", value);
+                }
+                match (read.parts.micros(), read.offset) {
+                    (Some(micros), Some(offset)) => {
+                        Some(Parts::of(zone.local(micros + read.carry - offset * SECOND)))
+                    }
+                    (Some(micros), None) if read.carry != 0 => Some(Parts::of(micros + read.carry)),
+                    _ => Some(read.parts),
+                }
+            };
+            wrap(text(array, call)?.iter().map(|value| value.and_then(read)).collect())
+        }
+        data_type if data_type.is_numeric() => {
+            let read = |number: Option<(i64, i64)>| {
+                let (value, micro) = number?;
+                let parts = from_number(value);
+                if parts.is_none() {
+                    incorrect(call, "datetime", &value.to_string());
+                }
+                parts.map(|parts| Parts { micro: micro as u32, ..parts })
+            };
+            wrap(numbers(array, call)?.map(read).collect())
+        }
+        _ => {
+            let micros = datetime(array, call)?;
+            Instants::Micros(if raw.is_constant() { Cells::constant(micros) } else { Cells::of(micros) })
+        }
+    })
+}
+
+/// Any column as times. A date and time gives its time of day.
+pub fn time(array: &ArrayRef, call: &Call<'_>) -> Result<DurationMicrosecondArray> {
+    let clamp = |value: i64| value.clamp(-LONGEST_TIME, LONGEST_TIME);
+    Ok(match array.data_type() {
+        DataType::Duration(TimeUnit::Microsecond) => array.as_primitive::<DurationMicrosecondType>().clone(),
+        DataType::Duration(_) => cast(array, &DataType::Duration(TimeUnit::Microsecond))?
+            .as_primitive::<DurationMicrosecondType>()
+            .clone(),
+        DataType::Time32(_) | DataType::Time64(_) => {
+            let micros = cast(&cast(array, &DataType::Time64(TimeUnit::Microsecond))?, &DataType::Int64)?;
+            micros.as_primitive::<Int64Type>().reinterpret_cast()
+        }
+        DataType::Null => DurationMicrosecondArray::new_null(array.len()),
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            datetime(array, call)?.iter().map(|value| value.map(|value| value.rem_euclid(DAY))).collect()
+        }
+        data_type if is_text(data_type) || is_binary(data_type) => {
+            let read = |value: &str| {
+                let Some((micros, clean)) = read_time(value) else {
+                    incorrect(call, "time", value);
+                    return None;
+                };
+                if !clean || micros.abs() > LONGEST_TIME + SECOND {
+                    truncated(call, "time", value);
+                }
+                Some(clamp(micros))
+            };
+            text(array, call)?.iter().map(|value| value.and_then(read)).collect()
+        }
+        _ => numbers(array, call)?
+            .map(|number| {
+                let (value, micro) = number?;
+                let micros =
+                    time_from_number(value).map(|time| if value < 0 { time - micro } else { time + micro });
+                match micros {
+                    Some(micros) if micros.abs() <= LONGEST_TIME => Some(micros),
+                    Some(micros) => {
+                        truncated(call, "time", &value.to_string());
+                        Some(clamp(micros))
+                    }
+                    None => {
+                        incorrect(call, "time", &value.to_string());
+                        None
+                    }
+                }
+            })
+            .collect(),
+    })
+}
+
+/// Dates and times as the numbers that MySQL reads them as: YYYYMMDD, YYYYMMDDhhmmss, hhmmss.
+pub fn packed(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
+    Ok(match array.data_type() {
+        DataType::Date32 | DataType::Date64 => {
+            let date = |micros: i64| {
+                let parts = Parts::of(micros);
+                f64::from(parts.year * 10_000) + f64::from(parts.month * 100 + parts.day)
+            };
+            datetime(array, call)?.unary(date)
+        }
+        DataType::Timestamp(..) => {
+            datetime(array, call)?.unary(|micros| packed_datetime(micros) as f64 / 1e6)
+        }
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
+            time(array, call)?.unary(|micros| packed_time(micros) as f64 / 1e6)
+        }
+        _ => double(&super::shared(text(array, call)?), call)?,
+    })
+}
+
+/// YYYYMMDDhhmmss and six digits of the second.
+pub fn packed_datetime(micros: i64) -> i128 {
+    let parts = Parts::of(micros);
+    let date = i128::from(parts.year) * 10_000 + i128::from(parts.month * 100 + parts.day);
+    let time = i128::from(parts.hour * 10_000 + parts.minute * 100 + parts.second);
+    (date * 1_000_000 + time) * 1_000_000 + i128::from(parts.micro)
+}
+
+/// hhmmss and six digits of the second, negative for a negative time.
+pub fn packed_time(micros: i64) -> i128 {
+    let seconds = micros.abs() / SECOND;
+    let time = i128::from(seconds / 3600 * 10_000 + seconds / 60 % 60 * 100 + seconds % 60);
+    let packed = time * 1_000_000 + i128::from(micros.abs() % SECOND);
+    if micros < 0 { -packed } else { packed }
+}
+
+/// A column of numbers as integers and microseconds of their fractions.
+fn numbers<'a>(
+    array: &'a ArrayRef,
+    call: &'a Call<'_>,
+) -> Result<Box<dyn Iterator<Item = Option<(i64, i64)>> + 'a>> {
+    if array.data_type().is_integer() || matches!(array.data_type(), DataType::Boolean) {
+        let values = int(array, call)?;
+        return Ok(Box::new(
+            (0..values.len()).map(move |row| values.is_valid(row).then(|| (values.value(row), 0))),
+        ));
+    }
+    if array.data_type().is_decimal() {
+        let scale = super::decimal::scale(array.data_type());
+        let values = super::decimal::wide(array)?;
+        return Ok(Box::new((0..values.len()).map(move |row| {
+            let value = values.is_valid(row).then(|| values.value(row))?;
+            let micros = super::decimal::Decimal { value, scale }.rescaled(6)?.value.to_i128()?;
+            let whole = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
+            Some((whole, (micros % 1_000_000).unsigned_abs() as i64))
+        })));
+    }
+    let values = double(array, call)?;
+    Ok(Box::new((0..values.len()).map(move |row| {
+        let value = values.is_valid(row).then(|| values.value(row))?;
+        Some((value.trunc() as i64, ((value - value.trunc()).abs() * 1e6).round() as i64))
+    })))
+}
+
+/// What was read from a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The fields; month and day may be zero.
+    pub parts: Parts,
+    /// A second more when the fraction was rounded up to one, in microseconds.
+    pub carry: i64,
+    /// Seconds east of UTC, when the text told its zone.
+    pub offset: Option<i64>,
+    /// Whether it had nothing but a date.
+    pub date_only: bool,
+    /// How many digits of the second it gave.
+    pub digits: u32,
+    /// Whether nothing else follows.
+    pub clean: bool,
+}
+
+impl Read {
+    /// Reads a date and time as MySQL does: `YYYY-MM-DD hh:mm:ss.ffffff` with any punctuation, years of two digits,
+    /// fields of one digit, or all digits together. `None` when it is none, or not in the calendar; zeros for
+    /// month and day are read.
+    pub fn datetime(text: &str) -> Option<Self> {
+        let text = text.trim_ascii_start().as_bytes();
+        let joined = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'T').count();
+        let together = joined == text.len() || text.get(joined) == Some(&b'.');
+        if !text.first()?.is_ascii_digit() {
+            return None;
+        }
+        let mut year_length = if matches!(joined, 4 | 8 | 14..) { 4 } else { 2 };
+        let mut fields = [0_u32; 7];
+        let mut lengths = [0_usize; 7];
+        let mut count = 0;
+        let mut position = 0;
+        let mut offset = None;
+        let mut width = year_length;
+        while count < 7 && text.get(position).is_some_and(u8::is_ascii_digit) {
+            let start = position;
+            let mut value = 0_u32;
+            let most = match (together, count) {
+                (true, _) => width,
+                (false, 6) => 6,
+                (false, _) => 7,
+            };
+            while position - start < most && text.get(position).is_some_and(u8::is_ascii_digit) {
+                value = value * 10 + u32::from(text[position] - b'0');
+                position += 1;
+            }
+            if value > 999_999 {
+                return None;
+            }
+            (fields[count], lengths[count]) = (value, position - start);
+            count += 1;
+            width = if count == 6 { 6 } else { 2 };
+            match (count, text.get(position)) {
+                (_, None) => break,
+                (3, Some(b'T')) => {
+                    position += 1;
+                    continue;
+                }
+                (6, Some(b'.')) => {
+                    position += 1;
+                    continue;
+                }
+                (6, Some(_)) => break,
+                _ => {}
+            }
+            let mut after = position;
+            let mut blank = false;
+            while let Some(byte) = text.get(after) {
+                if byte.is_ascii_whitespace() {
+                    blank = true;
+                } else if !byte.is_ascii_punctuation() {
+                    break;
+                }
+                after += 1;
+            }
+            // Blanks separate the day from the hour and nothing else.
+            if blank && count != 3 && text.get(after).is_some_and(u8::is_ascii_digit) {
+                return None;
+            }
+            if !text.get(after).is_some_and(u8::is_ascii_digit) {
+                break;
+            }
+            position = after;
+        }
+        if !together {
+            year_length = lengths[0];
+        }
+        let [mut year, month, day, hour, minute, second, mut micro] = fields;
+        let zero = fields.iter().all(|field| *field == 0);
+        let digits = lengths[6] as u32;
+        micro *= 10_u32.pow(6 - digits.min(6));
+        if year_length == 2 && !zero {
+            year += if year < 70 { 2000 } else { 1900 };
+        }
+        if count < 3 || month > 12 || day > 31 || hour > 23 || minute > 59 || second > 59 || year > 9999 {
+            return None;
+        }
+        if month > 0 && day > calendar::month_length(year as i32, month) {
+            return None;
+        }
+        // A seventh digit rounds, more are dropped.
+        let mut carry = 0;
+        if digits == 6 {
+            if text.get(position).is_some_and(|byte| (b'5'..=b'9').contains(byte)) {
+                carry = 1;
+            }
+            position += text[position..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        }
+        if count >= 6 && matches!(text.get(position), Some(b'+' | b'-')) {
+            let zone = std::str::from_utf8(&text[position..]).ok()?;
+            if let Some(Zone::Fixed(seconds)) = Zone::find(zone).filter(|_| zone.len() == 6) {
+                offset = Some(seconds);
+                position = text.len();
+            }
+        }
+        let rest = &text[position..];
+        let clean = rest.iter().all(u8::is_ascii_whitespace);
+        let parts = Parts { year: year as i32, month, day, hour, minute, second, micro };
+        Some(Self { parts, carry, offset, date_only: count <= 3, digits, clean })
+    }
+}
+
+/// A number as a date and time: `YYMMDD`, `YYYYMMDD`, `YYMMDDhhmmss` or `YYYYMMDDhhmmss`.
+pub fn from_number(number: i64) -> Option<Parts> {
+    let full = match number {
+        0 => return Some(Parts::default()),
+        101..=691_231 => (number + 20_000_000) * 1_000_000,
+        700_101..=991_231 => (number + 19_000_000) * 1_000_000,
+        10_000_101..=99_991_231 => number * 1_000_000,
+        101_000_000..=691_231_235_959 => number + 20_000_000_000_000,
+        700_101_000_000..=991_231_235_959 => number + 19_000_000_000_000,
+        1_000_000_000_000.. => number,
+        _ => return None,
+    };
+    let (date, time) = (full / 1_000_000, full % 1_000_000);
+    let parts = Parts {
+        year: i32::try_from(date / 10_000).ok().filter(|year| *year <= 9999)?,
+        month: (date / 100 % 100) as u32,
+        day: (date % 100) as u32,
+        hour: (time / 10_000) as u32,
+        minute: (time / 100 % 100) as u32,
+        second: (time % 100) as u32,
+        micro: 0,
+    };
+    let in_month = parts.month == 0 || parts.day <= calendar::month_length(parts.year, parts.month);
+    (parts.month <= 12
+        && parts.day <= 31
+        && in_month
+        && parts.hour < 24
+        && parts.minute < 60
+        && parts.second < 60)
+        .then_some(parts)
+}
+
+/// A number as a time: `hhmmss`; a number with a date gives its time of day. `None` when it is none.
+pub fn time_from_number(number: i64) -> Option<i64> {
+    let size = number.unsigned_abs();
+    if size >= 10_000_000_000 && number > 0 {
+        return from_number(number).map(Parts::time);
+    }
+    let size = size.min(99_999_999) as i64;
+    let (hours, minutes, seconds) = (size / 10_000, size / 100 % 100, size % 100);
+    if minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let time = ((hours * 60 + minutes) * 60 + seconds) * SECOND;
+    Some(if number < 0 { -time } else { time })
+}
+
+/// Reads a time as MySQL does: `[-][D ]hh:mm:ss.ffffff`, `hhmmss`, or a date and time. The second value says
+/// whether nothing else follows. `None` when it is none.
+pub fn read_time(text: &str) -> Option<(i64, bool)> {
+    let text = text.trim_ascii_start();
+    let (negative, body) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    if !negative
+        && body.len() >= 12
+        && let Some(read) = Read::datetime(body)
+        && !read.date_only
+    {
+        return Some((read.parts.time() + read.carry, read.clean));
+    }
+    let bytes = body.as_bytes();
+    let mut position = 0;
+    let number = |position: &mut usize| {
+        let mut value = 0_i64;
+        while let Some(digit) = bytes.get(*position).filter(|byte| byte.is_ascii_digit()) {
+            value = (value * 10 + i64::from(digit - b'0')).min(4_000_000_000);
+            *position += 1;
+        }
+        value
+    };
+    let is_digit = |position: usize| bytes.get(position).is_some_and(u8::is_ascii_digit);
+    if !is_digit(0) && !(bytes.first() == Some(&b'.') && is_digit(1)) {
+        return None;
+    }
+    let first = number(&mut position);
+    let mut after_blank = position;
+    while bytes.get(after_blank).is_some_and(u8::is_ascii_whitespace) {
+        after_blank += 1;
+    }
+    let mut fields = [0_i64; 4];
+    let mut next = 1;
+    let parted = if after_blank > position && is_digit(after_blank) {
+        // Days, then hours.
+        fields[0] = first;
+        position = after_blank;
+        fields[1] = number(&mut position);
+        next = 2;
+        true
+    } else if bytes.get(position) == Some(&b':') && is_digit(position + 1) {
+        fields[1] = first;
+        next = 2;
+        true
+    } else {
+        (fields[1], fields[2], fields[3]) = (first / 10_000, first / 100 % 100, first % 100);
+        false
+    };
+    while parted && next < 4 && bytes.get(position) == Some(&b':') && is_digit(position + 1) {
+        position += 1;
+        fields[next] = number(&mut position);
+        next += 1;
+    }
+    let mut micros = 0;
+    let mut carry = 0;
+    if bytes.get(position) == Some(&b'.') {
+        position += 1;
+        let start = position;
+        while is_digit(position) {
+            let digit = i64::from(bytes[position] - b'0');
+            match position - start {
+                place @ 0..6 => micros += digit * 10_i64.pow(5 - place as u32),
+                6 => carry = i64::from(digit >= 5),
+                _ => {}
+            }
+            position += 1;
+        }
+    }
+    let [days, hours, minutes, seconds] = fields;
+    if minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let hours = (days * 24 + hours).min(1_000_000);
+    let time = ((hours * 60 + minutes) * 60 + seconds) * SECOND + micros + carry;
+    let clean = bytes[position..].iter().all(u8::is_ascii_whitespace);
+    Some((if negative { -time } else { time }, clean))
+}
+
+/// Writes a time: `[-]hh:mm:ss` and so many digits of the second.
+pub fn write_time(micros: i64, digits: u32, text: &mut String) {
+    if micros < 0 {
+        text.push('-');
+    }
+    let size = micros.unsigned_abs();
+    let seconds = size / SECOND as u64;
+    write_padded((seconds / 3600) as u32, 2, text);
+    text.push(':');
+    write_padded((seconds / 60 % 60) as u32, 2, text);
+    text.push(':');
+    write_padded((seconds % 60) as u32, 2, text);
+    write_fraction((size % SECOND as u64) as u32, digits, text);
+}
+
+/// Rounds to so many digits after the seconds, halves away from zero.
+pub fn rounded(micros: i64, digits: u32) -> i64 {
+    let unit = 10_i64.pow(6 - digits.min(6));
+    if unit == 1 {
+        return micros;
+    }
+    let half = if micros < 0 { -unit / 2 } else { unit / 2 };
+    (micros + half) / unit * unit
+}
+
+/// Microseconds of midnight of a date.
+pub fn midnight(year: i32, month: u32, day: u32) -> i64 {
+    days_from_civil(year, month, day) * DAY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn datetimes() {
+        fn check(text: &str, expected: Option<&str>) {
+            let written = Read::datetime(text).map(|read| {
+                let mut written = String::new();
+                read.parts.write_datetime(read.digits, &mut written);
+                written
+            });
+            assert_eq!(written.as_deref(), expected, "{text}");
+        }
+        check("2024-01-02 03:04:05", Some("2024-01-02 03:04:05"));
+        check("2024-1-2", Some("2024-01-02 00:00:00"));
+        check("24.1.2 3+4+5", Some("2024-01-02 03:04:05"));
+        check("70-1-1", Some("1970-01-01 00:00:00"));
+        check("20240102", Some("2024-01-02 00:00:00"));
+        check("240102", Some("2024-01-02 00:00:00"));
+        check("20240102030405.678", Some("2024-01-02 03:04:05.678"));
+        check("20240102T030405", Some("2024-01-02 03:04:05"));
+        check("2024-01-02T03:04:05.5", Some("2024-01-02 03:04:05.5"));
+        check("2024-02-30", None);
+        check("2024-13-01", None);
+        check("2024-00-00", Some("2024-00-00 00:00:00"));
+        check("0000-00-00", Some("0000-00-00 00:00:00"));
+        check("2024-01", None);
+        check("abc", None);
+        check("", None);
+        check("2024-01-02abc", Some("2024-01-02 00:00:00"));
+        check("2024-01-02 03:04", Some("2024-01-02 03:04:00"));
+    }
+
+    #[test]
+    fn times() {
+        fn check(text: &str, expected: Option<&str>) {
+            let written = read_time(text).map(|(micros, _)| {
+                let mut written = String::new();
+                write_time(micros, 0, &mut written);
+                written
+            });
+            assert_eq!(written.as_deref(), expected, "{text}");
+        }
+        check("10:11:12", Some("10:11:12"));
+        check("-10:11", Some("-10:11:00"));
+        check("1 2:3:4", Some("26:03:04"));
+        check("1 2", Some("26:00:00"));
+        check("101112", Some("10:11:12"));
+        check("12", Some("00:00:12"));
+        check("10:61:00", None);
+        check("2024-01-02 03:04:05", Some("03:04:05"));
+        check("838:59:59", Some("838:59:59"));
+        check("abc", None);
+    }
+}

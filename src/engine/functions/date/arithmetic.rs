@@ -1,0 +1,545 @@
+//! Arithmetic of dates and times: intervals, differences, sums of times, periods.
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use datafusion::common::Result;
+
+use super::super::calendar::{DAY, EPOCH, Parts, SECOND, add_months};
+use super::super::convert::temporal::{self, LONGEST_TIME, Read, read_time, write_time};
+use super::super::convert::{self, decimal};
+use super::super::error::Error;
+use super::super::signature::{Call, Function, Types, is_text, returns};
+use super::super::unify::temporal as is_temporal;
+
+/// The functions of arithmetic.
+pub fn functions() -> Vec<Function> {
+    vec![
+        Function::new(
+            "mysql_date_add",
+            3..=3,
+            |types| sum_type(types, 0, 1, 2),
+            |call| add(call, 0, 1, 2, 1),
+        ),
+        Function::new(
+            "mysql_date_sub",
+            3..=3,
+            |types| sum_type(types, 0, 1, 2),
+            |call| add(call, 0, 1, 2, -1),
+        ),
+        Function::new("timestampadd", 3..=3, |types| sum_type(types, 2, 1, 0), |call| add(call, 2, 1, 0, 1)),
+        // With a number instead of an INTERVAL these count days.
+        Function::new("adddate", 2..=2, days_type, |call| add_days(call, 1)),
+        Function::new("subdate", 2..=2, days_type, |call| add_days(call, -1)),
+        Function::new("timestampdiff", 3..=3, returns::int, difference_in_units),
+        Function::new("datediff", 2..=2, returns::int, difference_in_days),
+        Function::new("timediff", 2..=2, time_difference_type, time_difference),
+        Function::new("addtime", 2..=2, add_time_type, |call| add_time(call, 1)),
+        Function::new("subtime", 2..=2, add_time_type, |call| add_time(call, -1)),
+        Function::new("period_add", 2..=2, returns::int, period_add),
+        Function::new("period_diff", 2..=2, returns::int, period_difference),
+    ]
+}
+
+/// A unit of an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Micros(i64),
+    Months(i64),
+    /// Fields of a text: the place of the first one (years 0, months 1, days 2, hours 3, … micros 6) and of the last.
+    Fields(usize, usize),
+}
+
+impl Unit {
+    fn parse(name: &str) -> Result<Self> {
+        let name = name.to_ascii_uppercase();
+        let name = name.strip_prefix("SQL_TSI_").unwrap_or(&name);
+        Ok(match name {
+            "MICROSECOND" | "FRAC_SECOND" => Self::Micros(1),
+            "SECOND" => Self::Micros(SECOND),
+            "MINUTE" => Self::Micros(60 * SECOND),
+            "HOUR" => Self::Micros(3600 * SECOND),
+            "DAY" => Self::Micros(DAY),
+            "WEEK" => Self::Micros(7 * DAY),
+            "MONTH" => Self::Months(1),
+            "QUARTER" => Self::Months(3),
+            "YEAR" => Self::Months(12),
+            "YEAR_MONTH" => Self::Fields(0, 1),
+            "DAY_HOUR" => Self::Fields(2, 3),
+            "DAY_MINUTE" => Self::Fields(2, 4),
+            "DAY_SECOND" => Self::Fields(2, 5),
+            "DAY_MICROSECOND" => Self::Fields(2, 6),
+            "HOUR_MINUTE" => Self::Fields(3, 4),
+            "HOUR_SECOND" => Self::Fields(3, 5),
+            "HOUR_MICROSECOND" => Self::Fields(3, 6),
+            "MINUTE_SECOND" => Self::Fields(4, 5),
+            "MINUTE_MICROSECOND" => Self::Fields(4, 6),
+            "SECOND_MICROSECOND" => Self::Fields(5, 6),
+            _ => return Err(Error::Arguments { function: format!("INTERVAL {name}") }.into()),
+        })
+    }
+
+    /// Whether a DATE stays a DATE.
+    fn keeps_dates(self) -> bool {
+        match self {
+            Self::Micros(micros) => micros % DAY == 0,
+            Self::Months(_) | Self::Fields(0, 1) => true,
+            Self::Fields(..) => false,
+        }
+    }
+
+    /// How many digits after the seconds an amount of it has.
+    fn digits(self, amount: &DataType) -> u32 {
+        match self {
+            Self::Micros(1) | Self::Fields(_, 6) => 6,
+            Self::Micros(SECOND) if !is_text(amount) => temporal::digits(amount),
+            Self::Micros(SECOND) => 6,
+            _ => 0,
+        }
+    }
+}
+
+/// Months and microseconds that an interval adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Interval {
+    months: i64,
+    micros: i64,
+}
+
+/// DATE and whole days are a DATE, other dates a DATETIME, times a TIME; a text is a text, as in MySQL.
+fn sum_type(types: &Types<'_>, date: usize, amount: usize, unit: usize) -> Result<DataType> {
+    let Some(unit) = types.string(unit) else {
+        return Err(Error::Arguments { function: "INTERVAL".to_owned() }.into());
+    };
+    let unit = Unit::parse(unit)?;
+    let digits = |shown: &DataType| temporal::digits(shown).max(unit.digits(types.of(amount)));
+    Ok(match types.of(date) {
+        DataType::Date32 | DataType::Date64 if unit.keeps_dates() => DataType::Date32,
+        shown @ (DataType::Date32 | DataType::Date64 | DataType::Timestamp(..)) => {
+            DataType::Timestamp(returns::unit(digits(shown).into()), None)
+        }
+        shown @ (DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)) => match unit {
+            Unit::Micros(micros) if micros < DAY => DataType::Duration(returns::unit(digits(shown).into())),
+            Unit::Fields(3.., _) => DataType::Duration(returns::unit(digits(shown).into())),
+            _ => DataType::Timestamp(returns::unit(digits(shown).into()), None),
+        },
+        _ => DataType::Utf8View,
+    })
+}
+
+fn add(call: &Call<'_>, date: usize, amount: usize, unit: usize, sign: i64) -> Result<ArrayRef> {
+    let unit = Unit::parse(call.text(unit)?.at(0).unwrap_or_default())?;
+    let interval = amounts(call, amount, unit, sign)?;
+    if matches!(call.returns, DataType::Duration(_)) {
+        let times = call.time(date)?;
+        return call.times(|row| {
+            let sum = times.at(row)?.checked_add(interval(row)?.micros)?;
+            (sum.abs() <= LONGEST_TIME).then_some(sum)
+        });
+    }
+    let overflow = || {
+        call.warn(1441, "Datetime function: datetime field overflow");
+        None
+    };
+    if *call.returns == DataType::Utf8View {
+        return add_to_text(call, date, unit, interval);
+    }
+    let moments = call.datetime(date)?;
+    if *call.returns == DataType::Date32 {
+        return call.dates(|row| {
+            let sum = plus(moments.at(row)?, interval(row)?);
+            sum.map(|sum| sum.div_euclid(DAY) as i32).or_else(overflow_date(call))
+        });
+    }
+    call.datetimes(|row| plus(moments.at(row)?, interval(row)?).or_else(overflow))
+}
+
+fn overflow_date(call: &Call<'_>) -> impl Fn() -> Option<i32> {
+    || {
+        call.warn(1441, "Datetime function: datetime field overflow");
+        None
+    }
+}
+
+/// A text plus an interval is a text: a date when it was one and days were added, otherwise a date and time with a
+/// fraction where there is one.
+fn add_to_text(
+    call: &Call<'_>,
+    date: usize,
+    unit: Unit,
+    interval: impl Fn(usize) -> Option<Interval>,
+) -> Result<ArrayRef> {
+    let text = call.text(date)?;
+    let numeric = !is_text(call.kind(date));
+    let moments = if numeric { Some(call.datetime(date)?) } else { None };
+    call.texts(|row, out| {
+        let interval = interval(row)?;
+        let value = text.at(row)?;
+        let read = Read::datetime(value);
+        let base = match &moments {
+            Some(moments) => moments.at(row),
+            None => read.and_then(|read| Some(read.parts.micros()? + read.carry)),
+        };
+        let Some(base) = base else {
+            convert::incorrect(call, "datetime", value);
+            return None;
+        };
+        let Some(sum) = plus(base, interval) else {
+            call.warn(1441, "Datetime function: datetime field overflow");
+            return None;
+        };
+        let date_only = match read {
+            Some(read) if !numeric => read.date_only,
+            _ => base % DAY == 0 && value.len() <= 8,
+        };
+        let parts = Parts::of(sum);
+        match date_only && unit.keeps_dates() {
+            true => parts.write_date(out),
+            false => parts.write_datetime(if parts.micro == 0 { 0 } else { 6 }, out),
+        }
+        Some(())
+    })
+}
+
+/// A date and time plus an interval; `None` outside of MySQL's years.
+fn plus(micros: i64, interval: Interval) -> Option<i64> {
+    let moved = match interval.months {
+        0 => micros,
+        months => add_months(micros.div_euclid(DAY), months)? * DAY + micros.rem_euclid(DAY),
+    };
+    moved.checked_add(interval.micros).filter(|sum| temporal::in_range(*sum))
+}
+
+/// An interval for each row.
+fn amounts<'a>(
+    call: &'a Call<'_>,
+    argument: usize,
+    unit: Unit,
+    sign: i64,
+) -> Result<Box<dyn Fn(usize) -> Option<Interval> + 'a>> {
+    Ok(match unit {
+        Unit::Micros(SECOND) => {
+            // Seconds may have a fraction.
+            let seconds = seconds(call, argument)?;
+            Box::new(move |row| Some(Interval { months: 0, micros: seconds(row)?.checked_mul(sign)? }))
+        }
+        Unit::Micros(unit) => {
+            let amount = call.int(argument)?;
+            Box::new(move |row| {
+                Some(Interval { months: 0, micros: amount.at(row)?.checked_mul(unit)?.checked_mul(sign)? })
+                    .or(Some(Interval { months: 0, micros: i64::MAX }))
+                    .filter(|_| amount.at(row).is_some())
+            })
+        }
+        Unit::Months(unit) => {
+            let amount = call.int(argument)?;
+            Box::new(move |row| {
+                Some(Interval {
+                    months: amount.at(row)?.saturating_mul(unit).saturating_mul(sign),
+                    micros: 0,
+                })
+            })
+        }
+        Unit::Fields(first, last) => {
+            let amount = call.text(argument)?;
+            Box::new(move |row| fields(amount.at(row)?, first, last, sign))
+        }
+    })
+}
+
+/// An amount of seconds as microseconds.
+fn seconds<'a>(call: &'a Call<'_>, argument: usize) -> Result<Box<dyn Fn(usize) -> Option<i64> + 'a>> {
+    let kind = call.kind(argument);
+    if kind.is_decimal() {
+        let scale = decimal::scale(kind);
+        let amount = call.raw(argument)?.map(decimal::wide)?;
+        return Ok(Box::new(move |row| {
+            let micros = decimal::Decimal { value: amount.at(row)?, scale }.rescaled(6)?;
+            Some(micros.value.to_i128().and_then(|micros| i64::try_from(micros).ok()).unwrap_or(i64::MAX))
+        }));
+    }
+    if kind.is_integer() {
+        let amount = call.int(argument)?;
+        return Ok(Box::new(move |row| Some(amount.at(row)?.saturating_mul(SECOND))));
+    }
+    let amount = call.double(argument)?;
+    Ok(Box::new(move |row| Some((amount.at(row)? * SECOND as f64).round() as i64)))
+}
+
+/// The fields of a text as `1 10:11` for DAY_MINUTE: numbers with anything between them; too few are the last ones.
+fn fields(text: &str, first: usize, last: usize, sign: i64) -> Option<Interval> {
+    let negative = text.trim_start().starts_with('-');
+    let wanted = last - first + 1;
+    let mut numbers = Vec::with_capacity(wanted);
+    let mut fraction = 0;
+    for part in text.split(|character: char| !character.is_ascii_digit()).filter(|part| !part.is_empty()) {
+        if numbers.len() == wanted {
+            break;
+        }
+        fraction = part.len();
+        numbers.push(part.parse::<i64>().ok()?);
+    }
+    let mut values = [0_i64; 7];
+    let missing = wanted - numbers.len();
+    for (index, number) in numbers.iter().enumerate() {
+        values[first + missing + index] = *number;
+    }
+    // The fraction of a second is written from the left: `.5` is half a second.
+    if last == 6 && !numbers.is_empty() && fraction < 6 {
+        values[6] = values[6].checked_mul(10_i64.pow(6 - fraction as u32))?;
+    }
+    let [years, months, days, hours, minutes, seconds, micros] = values;
+    let sign = if negative { -sign } else { sign };
+    let time = days.checked_mul(24)?.checked_add(hours)?.checked_mul(60)?.checked_add(minutes)?;
+    let time = time.checked_mul(60)?.checked_add(seconds)?.checked_mul(SECOND)?.checked_add(micros)?;
+    Some(Interval {
+        months: years.checked_mul(12)?.checked_add(months)?.checked_mul(sign)?,
+        micros: time * sign,
+    })
+}
+
+fn days_type(types: &Types<'_>) -> Result<DataType> {
+    Ok(match types.of(0) {
+        DataType::Date32 | DataType::Date64 => DataType::Date32,
+        shown if is_temporal(shown) => {
+            DataType::Timestamp(returns::unit(temporal::digits(shown).into()), None)
+        }
+        _ => DataType::Utf8View,
+    })
+}
+
+fn add_days(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
+    let days = call.int(1)?;
+    let interval =
+        |row| Some(Interval { months: 0, micros: days.at(row)?.saturating_mul(DAY).saturating_mul(sign) });
+    match call.returns {
+        DataType::Utf8View => add_to_text(call, 0, Unit::Micros(DAY), interval),
+        DataType::Date32 => {
+            let moments = call.datetime(0)?;
+            call.dates(|row| {
+                let sum = plus(moments.at(row)?, interval(row)?);
+                sum.map(|sum| sum.div_euclid(DAY) as i32).or_else(overflow_date(call))
+            })
+        }
+        _ => {
+            let moments = call.datetime(0)?;
+            call.datetimes(|row| plus(moments.at(row)?, interval(row)?))
+        }
+    }
+}
+
+/// `TIMESTAMPDIFF(unit, a, b)`: whole units from a to b.
+fn difference_in_units(call: &Call<'_>) -> Result<ArrayRef> {
+    let unit = Unit::parse(call.text(0)?.at(0).unwrap_or_default())?;
+    let (from, to) = (call.datetime(1)?, call.datetime(2)?);
+    call.ints(|row| {
+        let (from, to) = (from.at(row)?, to.at(row)?);
+        match unit {
+            Unit::Micros(unit) => Some((to - from) / unit),
+            Unit::Months(unit) => Some(months_between(from, to) / unit),
+            Unit::Fields(..) => None,
+        }
+    })
+}
+
+/// Whole months from one date and time to another.
+fn months_between(from: i64, to: i64) -> i64 {
+    if to < from {
+        return -months_between(to, from);
+    }
+    let (first, last) = (Parts::of(from), Parts::of(to));
+    let months = i64::from(last.year - first.year) * 12 + i64::from(last.month) - i64::from(first.month);
+    let early = (last.day, last.time()) < (first.day, first.time());
+    months - i64::from(early)
+}
+
+fn difference_in_days(call: &Call<'_>) -> Result<ArrayRef> {
+    let (left, right) = (call.datetime(0)?, call.datetime(1)?);
+    call.ints(|row| Some(left.at(row)?.div_euclid(DAY) - right.at(row)?.div_euclid(DAY)))
+}
+
+fn time_difference_type(types: &Types<'_>) -> Result<DataType> {
+    let digits = |argument: usize| match (types.of(argument), types.string(argument)) {
+        (_, Some(text)) => fraction_digits(text),
+        (shown, None) => temporal::digits(shown),
+    };
+    Ok(DataType::Duration(returns::unit(digits(0).max(digits(1)).into())))
+}
+
+/// How many digits of a second a text gives.
+fn fraction_digits(text: &str) -> u32 {
+    let fraction = text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len());
+    fraction.min(6) as u32
+}
+
+/// Both are times, or both are dates and times; a mix is NULL.
+fn time_difference(call: &Call<'_>) -> Result<ArrayRef> {
+    let is_time =
+        |kind: &DataType| matches!(kind, DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_));
+    let is_date = |kind: &DataType| is_temporal(kind) && !is_time(kind);
+    let clamp = |value: i64| {
+        if value.abs() > LONGEST_TIME {
+            call.warn(1292, "Truncated incorrect time value");
+        }
+        value.clamp(-LONGEST_TIME, LONGEST_TIME)
+    };
+    let (left, right) = (call.kind(0), call.kind(1));
+    if is_time(left) && is_date(right) || is_date(left) && is_time(right) {
+        return call.times(|_| None);
+    }
+    if is_date(left) && is_date(right) {
+        let (left, right) = (call.datetime(0)?, call.datetime(1)?);
+        return call.times(|row| Some(clamp(left.at(row)? - right.at(row)?)));
+    }
+    let (left, right) = (Moments::of(call, 0)?, Moments::of(call, 1)?);
+    call.times(|row| match (left.at(row)?, right.at(row)?) {
+        (Moment::Time(left), Moment::Time(right)) | (Moment::Date(left), Moment::Date(right)) => {
+            Some(clamp(left - right))
+        }
+        _ => None,
+    })
+}
+
+/// A value that is a time or a date and time, as its text says.
+#[derive(Clone, Copy)]
+enum Moment {
+    Time(i64),
+    Date(i64),
+}
+
+/// A column of values that are times or dates and times.
+enum Moments {
+    Times(convert::Cells<arrow::array::DurationMicrosecondArray>),
+    Dates(convert::Cells<arrow::array::TimestampMicrosecondArray>),
+    Texts(convert::Cells<arrow::array::StringViewArray>),
+}
+
+impl Moments {
+    fn of(call: &Call<'_>, argument: usize) -> Result<Self> {
+        Ok(match call.kind(argument) {
+            kind if is_text(kind) => Self::Texts(call.text(argument)?),
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+                Self::Dates(call.datetime(argument)?)
+            }
+            _ => Self::Times(call.time(argument)?),
+        })
+    }
+
+    fn at(&self, row: usize) -> Option<Moment> {
+        match self {
+            Self::Times(times) => times.at(row).map(Moment::Time),
+            Self::Dates(dates) => dates.at(row).map(Moment::Date),
+            Self::Texts(texts) => moment(texts.at(row)?),
+        }
+    }
+}
+
+/// A text with a date is a date and time, any other a time.
+fn moment(text: &str) -> Option<Moment> {
+    let dated = text.trim_start().split(['-', '/']).count() > 2 && !text.trim_start().starts_with('-');
+    if dated || text.len() >= 14 {
+        if let Some(read) = Read::datetime(text) {
+            return Some(Moment::Date(read.parts.micros()? + read.carry));
+        }
+        if dated {
+            return None;
+        }
+    }
+    read_time(text).map(|(time, _)| Moment::Time(time))
+}
+
+fn add_time_type(types: &Types<'_>) -> Result<DataType> {
+    let digits = temporal::digits(types.of(0)).max(match types.string(1) {
+        Some(text) => fraction_digits(text),
+        None => temporal::digits(types.of(1)),
+    });
+    Ok(match types.of(0) {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            DataType::Timestamp(returns::unit(digits.into()), None)
+        }
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
+            DataType::Duration(returns::unit(digits.into()))
+        }
+        _ => DataType::Utf8View,
+    })
+}
+
+/// A time, or a date and time, plus a time. A text gives a text.
+fn add_time(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
+    let addend = Moments::of(call, 1)?;
+    let addend = |row| match addend.at(row)? {
+        Moment::Time(time) => Some(time * sign),
+        // A date cannot be added.
+        Moment::Date(_) => None,
+    };
+    let longest = |sum: i64| sum.clamp(-LONGEST_TIME, LONGEST_TIME);
+    match call.returns {
+        DataType::Timestamp(..) => {
+            let moments = call.datetime(0)?;
+            call.datetimes(|row| moments.at(row)?.checked_add(addend(row)?))
+        }
+        DataType::Duration(_) => {
+            let times = call.time(0)?;
+            call.times(|row| Some(longest(times.at(row)?.checked_add(addend(row)?)?)))
+        }
+        _ => {
+            let moments = Moments::of(call, 0)?;
+            call.texts(|row, out| {
+                let addend = addend(row)?;
+                let digits = |micros: i64| if micros % SECOND == 0 { 0 } else { 6 };
+                match moments.at(row)? {
+                    Moment::Time(time) => {
+                        let sum = longest(time.checked_add(addend)?);
+                        write_time(sum, digits(sum), out);
+                    }
+                    Moment::Date(micros) => {
+                        let sum = micros.checked_add(addend).filter(|sum| temporal::in_range(*sum))?;
+                        Parts::of(sum).write_datetime(digits(sum), out);
+                    }
+                }
+                Some(())
+            })
+        }
+    }
+}
+
+/// A period is YYMM or YYYYMM; counted in months.
+fn period(period: i64) -> Option<i64> {
+    let (year, month) = (period / 100, period % 100);
+    if period < 0 || !(1..=12).contains(&month) {
+        return None;
+    }
+    let year = match year {
+        0..=69 => year + 2000,
+        70..=99 => year + 1900,
+        year => year,
+    };
+    Some(year * 12 + month - 1)
+}
+
+fn bad_period(call: &Call<'_>) -> datafusion::common::DataFusionError {
+    Error::Arguments { function: call.function.to_owned() }.into()
+}
+
+fn period_add(call: &Call<'_>) -> Result<ArrayRef> {
+    let (start, months) = (call.int(0)?, call.int(1)?);
+    call.try_primitives::<arrow::datatypes::Int64Type>(|row| {
+        let (Some(start), Some(months)) = (start.at(row), months.at(row)) else { return Ok(None) };
+        let sum = period(start).ok_or_else(|| bad_period(call))?.saturating_add(months);
+        Ok(Some(sum.div_euclid(12) * 100 + sum.rem_euclid(12) + 1))
+    })
+}
+
+fn period_difference(call: &Call<'_>) -> Result<ArrayRef> {
+    let (left, right) = (call.int(0)?, call.int(1)?);
+    call.try_primitives::<arrow::datatypes::Int64Type>(|row| {
+        let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+        let months = |start| period(start).ok_or_else(|| bad_period(call));
+        Ok(Some(months(left)? - months(right)?))
+    })
+}
+
+/// MySQL's day number of a date, and back; kept beside the arithmetic that uses it.
+pub fn from_day_number(number: i64) -> Option<i32> {
+    // Before the year one and after 9999 there are no dates.
+    (366..=3_652_424).contains(&number).then(|| (number - EPOCH) as i32)
+}
