@@ -2,33 +2,78 @@
 //!
 //! It knows tables and their columns, not bytes (that is `lake`), and no SQL (that is `engine`).
 
+mod load;
+mod table;
+
+mod definition;
+mod types;
+
+mod layout;
+mod provider;
+mod prune;
+mod statistics;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::datatypes::DataType;
-use datafusion::catalog::TableProvider;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::ObjectStore;
 
 use crate::config::Config;
+use crate::lake;
+use crate::lake::store::Location;
+
+pub use table::Table;
 
 /// The tables of the server. Readers take a [`Snapshot`]; a reload swaps it whole.
 #[derive(Debug)]
-pub struct Catalog {}
+pub struct Catalog {
+    shared: Arc<table::Shared>,
+    /// Where the table files are.
+    location: Location,
+    snapshot: RwLock<Arc<Snapshot>>,
+}
 
 impl Catalog {
     /// Reads every table file below `config.catalog`. A bad table file is kept as a table that
     /// answers with its error; only a catalog that cannot be listed at all is an error here.
-    pub async fn open(_config: &Config) -> Result<Arc<Self>, Error> {
-        todo!()
+    pub async fn open(config: &Config) -> Result<Arc<Self>, Error> {
+        Self::open_with(config, lake::store::Stores::new(config)).await
+    }
+
+    /// As [`Self::open`], with stores that may be counted, slowed or in memory.
+    pub async fn open_with(config: &Config, stores: lake::store::Stores) -> Result<Arc<Self>, Error> {
+        let location = stores.open(&config.catalog, ".")?;
+        let shared = Arc::new(table::Shared::new(config, stores));
+        let snapshot = load::load(&location, &shared, &Snapshot::default()).await?;
+        Ok(Arc::new(Self { shared, location, snapshot: RwLock::new(Arc::new(snapshot)) }))
     }
 
     /// The databases as of the last (re)load.
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        todo!()
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the table files again and swaps the snapshot.
+    /// Reads the table files again and swaps the snapshot. Tables whose files say the same stay as they
+    /// are, with what is known of them.
     pub async fn reload(&self) -> Result<(), Error> {
-        todo!()
+        let loaded = load::load(&self.location, &self.shared, &self.snapshot()).await?;
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// The stores of all tables, for a runtime that finds stores by URL.
+    pub fn object_stores(&self) -> Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)> {
+        self.shared.stores.all()
+    }
+
+    /// What is wrong with table files, as of the last (re)load: the file, and why it cannot be used.
+    pub fn problems(&self) -> Vec<Error> {
+        self.snapshot().problems.clone()
     }
 }
 
@@ -37,6 +82,8 @@ impl Catalog {
 pub struct Snapshot {
     /// By lower-cased name.
     pub databases: BTreeMap<String, Database>,
+    /// Why some table files cannot be used.
+    problems: Vec<Error>,
 }
 
 /// One database: a folder of the catalog.
@@ -46,17 +93,6 @@ pub struct Database {
     pub name: String,
     /// By lower-cased name.
     pub tables: BTreeMap<String, Arc<Table>>,
-}
-
-/// One table: its definition and what is known of its files.
-#[derive(Debug)]
-pub struct Table {
-    /// The database's name, as written.
-    pub database: String,
-    /// As written.
-    pub name: String,
-    /// What people should know of it; empty when there is none.
-    pub comment: String,
 }
 
 /// A column as clients see it.
@@ -74,24 +110,40 @@ pub struct Column {
     pub is_partition: bool,
 }
 
-impl Table {
-    /// The columns in order: from the table file, or from the newest and oldest files (kept until they change).
-    pub async fn columns(&self) -> Result<Arc<[Column]>, Error> {
-        todo!()
-    }
-
-    /// The table with one consistent set of files, for one statement. Its schema has the columns of
-    /// [`Self::columns`] in the same order with lower-cased names (children of structs stay as written).
-    pub async fn pin(&self) -> Result<Arc<dyn TableProvider>, Error> {
-        todo!()
-    }
-
-    /// Forgets listings and schema, so that the next statement sees what is there now.
-    pub fn refresh(&self) {
-        todo!()
-    }
+/// Why a table cannot be used. Every text is one line that names the thing and reaches clients.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A table file that says something that cannot be.
+    #[error("{file}: {message}")]
+    Definition {
+        /// The table file.
+        file: String,
+        /// The field, what is wrong with it, and the line.
+        message: String,
+    },
+    /// Two table files of one name.
+    #[error("{file} and {other} are tables of one name; rename one of them")]
+    Twice {
+        /// A table file.
+        file: String,
+        /// The other.
+        other: String,
+    },
+    /// A table file that is not in the folder of a database.
+    #[error("{file} is not in the folder of a database; move it to `<database>/<table>.yaml`")]
+    Misplaced {
+        /// The table file.
+        file: String,
+    },
+    /// A table without columns: nothing is declared and there is no file to tell them.
+    #[error("`{location}` has no files that tell the columns of {table}; declare them under `columns`")]
+    Unknown {
+        /// The table, with its database.
+        table: String,
+        /// Where its files should be.
+        location: String,
+    },
+    /// The files cannot be used.
+    #[error(transparent)]
+    Lake(#[from] lake::Error),
 }
-
-/// Why a table cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {}

@@ -20,7 +20,16 @@ pub struct Admission {
 
 /// The right to run; the next query's turn comes when it is dropped.
 #[derive(Debug)]
-pub struct Permit(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
+pub struct Permit {
+    _permit: OwnedSemaphorePermit,
+    _count: Count,
+}
+
+impl Permit {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: permit, _count: Count::up("lakefront_queries_running") }
+    }
+}
 
 impl Admission {
     /// The limits of the config.
@@ -38,7 +47,7 @@ impl Admission {
     /// Waits for a turn, first come, first served. Cancel-safe: a query that stops waiting leaves the queue.
     pub async fn admit(&self) -> Result<Permit> {
         match Arc::clone(&self.running).try_acquire_owned() {
-            Ok(permit) => return Ok(Permit(permit)),
+            Ok(permit) => return Ok(Permit::new(permit)),
             Err(TryAcquireError::NoPermits) => {}
             Err(TryAcquireError::Closed) => return Err(Error::Shutdown),
         }
@@ -49,10 +58,9 @@ impl Admission {
                 self.running_max, self.queued_max
             )));
         };
-        metrics::gauge!("lakefront_queries_queued").increment(1.0);
-        let _count = Decrement("lakefront_queries_queued");
+        let _count = Count::up("lakefront_queries_queued");
         match tokio::time::timeout(self.timeout, Arc::clone(&self.running).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Permit(permit)),
+            Ok(Ok(permit)) => Ok(Permit::new(permit)),
             Ok(Err(_closed)) => Err(Error::Shutdown),
             Err(_elapsed) => {
                 metrics::counter!("lakefront_queries_refused_total", "reason" => "queue_timeout")
@@ -66,11 +74,18 @@ impl Admission {
     }
 }
 
-/// Lowers a gauge when it is dropped.
+/// One more in a gauge, until it is dropped.
 #[derive(Debug)]
-struct Decrement(&'static str);
+struct Count(&'static str);
 
-impl Drop for Decrement {
+impl Count {
+    fn up(gauge: &'static str) -> Self {
+        metrics::gauge!(gauge).increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Count {
     fn drop(&mut self) {
         metrics::gauge!(self.0).decrement(1.0);
     }

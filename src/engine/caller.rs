@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 use arrow::array::timezone::Tz;
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
@@ -23,6 +25,7 @@ use super::functions::session::SessionValues;
 use super::life::Life;
 use super::metadata;
 use super::planner::{Pinned, Settings, Statement, Tables};
+use super::runtime::Kept;
 use super::session::{Engine, Session, State};
 use super::{bind, columns, functions, names};
 use crate::catalog;
@@ -49,14 +52,23 @@ pub struct Caller {
 pub struct Plan {
     /// What it answers with.
     pub columns: Vec<Column>,
-    /// Settings that it was planned with and runs with.
-    pub statement: Statement,
-    /// The same before algorithms and files were chosen.
-    pub logical: LogicalPlan,
-    /// What runs.
-    pub physical: Arc<dyn ExecutionPlan>,
     /// Whether it reads a table of the lake.
     pub reads_lake: bool,
+    /// Whether it joins by hashing, which cannot spill.
+    pub hashes: bool,
+    /// What runs.
+    pub executable: Kept<Executable>,
+}
+
+/// The deep part of a plan.
+#[derive(Debug)]
+pub struct Executable {
+    /// Settings that it was planned with and runs with.
+    pub statement: Statement,
+    /// Names and types resolved, made cheap; algorithms and files not yet chosen.
+    pub logical: LogicalPlan,
+    /// Algorithms and files chosen.
+    pub physical: Arc<dyn ExecutionPlan>,
 }
 
 impl Caller {
@@ -97,7 +109,9 @@ impl Caller {
         let optimized = statement.optimize(&logical)?;
         let physical = statement.physical(&optimized).await?;
         let columns = columns::of_query(&query, &logical, &physical.schema(), &tables)?;
-        Ok(Plan { columns, statement, logical: optimized, physical, reads_lake: tables.reads_lake() })
+        let hashes = joins_by_hash(&physical);
+        let executable = self.engine.runtime.keep(Executable { statement, logical: optimized, physical });
+        Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
     }
 
     /// The columns of a query whose parameters have no values yet. No file is listed for it.
@@ -126,8 +140,8 @@ impl Caller {
         let caller = Arc::new(self.clone());
         let (environment, _pool) = engine.memory.for_query()?;
         let start = engine.runtime.run(async move {
-            let Plan { statement, physical, .. } = caller.plan(Arc::new(query), true).await?;
-            statement.execute(physical, environment)
+            let plan = caller.plan(Arc::new(query), true).await?;
+            plan.executable.start(environment)
         });
         let mut batches = engine.runtime.pull(life.interrupt().race(start).await??);
         let mut value = None;
@@ -243,6 +257,13 @@ impl Caller {
     }
 }
 
+impl Executable {
+    /// Starts it; its memory comes from the environment.
+    pub fn start(&self, environment: Arc<RuntimeEnv>) -> Result<SendableRecordBatchStream> {
+        self.statement.execute(Arc::clone(&self.physical), environment)
+    }
+}
+
 /// What was tried to get a query's first rows.
 #[derive(Debug)]
 pub struct Retry {
@@ -262,7 +283,7 @@ impl Default for Retry {
 impl Retry {
     /// Looks at what is about to run.
     pub fn note(&mut self, plan: &Plan) {
-        self.hashed = joins_by_hash(&plan.physical);
+        self.hashed = plan.hashes;
     }
 
     /// Whether another attempt can do better than the one that failed; each reason helps once.

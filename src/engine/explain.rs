@@ -16,7 +16,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Column, Rows};
-use super::caller::{Caller, Plan};
+use super::caller::{Caller, Executable};
 use super::dialect::statement::{ExplainFormat, Query};
 use super::error::{Error, Result};
 use super::life::{Received, Token};
@@ -45,21 +45,24 @@ pub async fn answer(
     };
     let _token = token.admitted();
 
+    let executable = Arc::new(plan.executable);
     if analyze {
         let (environment, _pool) = engine.memory.for_query()?;
-        let (statement, physical) = (plan.statement.clone(), Arc::clone(&plan.physical));
-        let start = engine.runtime.run(async move { statement.execute(physical, environment) });
+        let running = Arc::clone(&executable);
+        let start = engine.runtime.run(async move { running.start(environment) });
         let mut batches = engine.runtime.pull(interrupt.race(start).await??);
         while let Some(batch) = interrupt.race(batches.next()).await? {
             batch?;
         }
     }
-
-    let batch = match format {
-        ExplainFormat::Traditional if !analyze => table(&query, &plan)?,
-        ExplainFormat::Traditional | ExplainFormat::Tree => text(&tree(&plan.physical, analyze))?,
-        ExplainFormat::Json => text(&format!("{:#}", document(&plan.physical)))?,
-    };
+    let show = engine.runtime.run(async move {
+        Ok(match format {
+            ExplainFormat::Traditional if !analyze => table(&query, &executable)?,
+            ExplainFormat::Traditional | ExplainFormat::Tree => text(&tree(&executable.physical, analyze))?,
+            ExplainFormat::Json => text(&format!("{:#}", document(&executable.physical)))?,
+        })
+    });
+    let batch = interrupt.race(show).await??;
     let columns = match analyze && format == ExplainFormat::Traditional {
         true => self::columns(ExplainFormat::Tree),
         false => self::columns(format),
@@ -95,7 +98,7 @@ pub fn columns(format: ExplainFormat) -> Vec<Column> {
 }
 
 /// One row for each scan of the plan, in the order in which the statement reads them.
-fn table(query: &Query, plan: &Plan) -> Result<RecordBatch> {
+fn table(query: &Query, plan: &Executable) -> Result<RecordBatch> {
     let mut scans = Vec::new();
     plan.logical.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {

@@ -152,8 +152,8 @@ async fn attempt(
     let token = token.admitted();
 
     let (environment, pool) = engine.memory.for_query()?;
-    let Plan { columns, statement, physical, .. } = plan;
-    let start = engine.runtime.run(async move { statement.execute(physical, environment) });
+    let Plan { columns, executable, .. } = plan;
+    let start = engine.runtime.run(async move { executable.start(environment) });
     let mut pulled = engine.runtime.pull(interrupt.race(start).await??);
     let first = interrupt.race(pulled.next()).await?.transpose()?;
 
@@ -201,6 +201,7 @@ impl Delivery {
             }
         };
         self.token.used_memory(self.pool.peak());
+        metrics::gauge!("lakefront_query_memory_bytes").set(self.caller.engine.memory.reserved() as f64);
         match &batch {
             Some(Ok(batch)) => {
                 self.caller.state.found_rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);

@@ -3,10 +3,12 @@
 //! It must not know what runs on it. Every handle that it gives out stops its work when it is dropped.
 
 use std::future::Future;
+use std::ops::Deref;
 
 use arrow::array::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -62,9 +64,18 @@ impl QueryRuntime {
         Pulled { receiver, task: Some(task) }
     }
 
+    /// Takes care that a value is dropped on the query threads: plans are dropped recursively, and only
+    /// there are the stacks deep enough.
+    pub fn keep<T: Send + 'static>(&self, value: T) -> Kept<T> {
+        Kept { value: Some(value), runtime: self.handle().clone() }
+    }
+
+    fn handle(&self) -> &Handle {
+        self.runtime.as_ref().expect("the runtime is taken only when it is dropped").handle()
+    }
+
     fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Task<T> {
-        let runtime = self.runtime.as_ref().expect("the runtime is taken only when it is dropped");
-        Task(runtime.spawn(work))
+        Task(self.handle().spawn(work))
     }
 }
 
@@ -73,6 +84,30 @@ impl Drop for QueryRuntime {
         // The last owner may be a task of another runtime, where blocking is not allowed.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// A value that is dropped on the query threads.
+#[derive(Debug)]
+pub struct Kept<T: Send + 'static> {
+    /// Always there until it is dropped.
+    value: Option<T>,
+    runtime: Handle,
+}
+
+impl<T: Send + 'static> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<T: Send + 'static> Drop for Kept<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            self.runtime.spawn(async move { drop(value) });
         }
     }
 }

@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use datafusion::error::DataFusionError;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 
@@ -118,6 +119,14 @@ pub enum Error {
         /// The partition column whose folder is due there.
         column: String,
     },
+    /// A folder with more files than one listing may have.
+    #[error("`{path}` has more than {limit} files; merge small files, or partition the table")]
+    Crowded {
+        /// The folder.
+        path: String,
+        /// Most files.
+        limit: usize,
+    },
     /// A file that is not what its table says: cut off, overwritten by something else, never Parquet.
     #[error("`{path}` cannot be read: {reason}")]
     Corrupt {
@@ -154,6 +163,17 @@ pub enum Error {
         /// The column's type in the table.
         table_type: String,
     },
+}
+
+/// Waits for all of some futures, at most `limit` of them at work at once; the results are in their order.
+/// The first error ends it. Cancel-safe as far as the futures are.
+pub async fn concurrently<T, E>(
+    futures: impl IntoIterator<Item = impl Future<Output = Result<T, E>>>,
+    limit: usize,
+) -> Result<Vec<T>, E> {
+    // Collected, because a stream over a closure that borrows is not general enough for `Send` futures.
+    let futures: Vec<_> = futures.into_iter().collect();
+    stream::iter(futures).buffered(limit).try_collect().await
 }
 
 /// Whether an error means that files changed between listing and reading: the statement may be run

@@ -166,6 +166,11 @@ impl Location {
     pub fn show(&self, path: &Path) -> String {
         show(&self.url, path)
     }
+
+    /// Whether this local folder is not there; `false` for a store that knows no folders.
+    pub async fn is_local_missing(&self) -> bool {
+        !self.remote && matches!(tokio::fs::try_exists(format!("/{}", self.prefix)).await, Ok(false))
+    }
 }
 
 impl fmt::Display for Location {

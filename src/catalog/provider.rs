@@ -1,0 +1,195 @@
+//! A table as DataFusion reads it: the files that a query needs, as one plain scan. It must not know the
+//! table's definition.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::stats::Precision;
+use datafusion::common::{Statistics, not_impl_err};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::scalar::ScalarValue;
+
+use super::definition::Format;
+use super::layout::Layout;
+use super::prune::{Prune, is_decided};
+use super::statistics;
+use crate::lake::adapter::AdapterFactory;
+use crate::lake::index::Pin;
+use crate::lake::reader::Reader;
+use crate::lake::{self, File, schema};
+
+/// With up to this many files, all footers are read for the optimizer; with more, some, and the rest is
+/// estimated by size.
+const FOOTERS_MAX: usize = 64;
+/// Footers from which the rows of many files are estimated.
+const FOOTERS_SAMPLE: usize = 8;
+/// Footers that are read at once.
+const CONCURRENCY: usize = 32;
+
+/// A table with one consistent set of files.
+#[derive(Debug)]
+pub struct Pinned {
+    pin: Pin,
+    layout: Arc<Layout>,
+    reader: Arc<Reader>,
+    format: Format,
+}
+
+impl Pinned {
+    /// The table of these files and columns.
+    pub fn new(pin: Pin, layout: Arc<Layout>, reader: Arc<Reader>, format: Format) -> Self {
+        Self { pin, layout, reader, format }
+    }
+}
+
+#[async_trait]
+impl TableProvider for Pinned {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.layout.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let columns = self.layout.table.table_partition_cols();
+        let support = |filter: &&Expr| match is_decided(filter, columns) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Inexact,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.format != Format::Parquet {
+            return not_impl_err!("tables of format {:?}", self.format);
+        }
+        let positions = &self.layout.positions;
+        let projection: Vec<usize> = match projection {
+            Some(columns) => columns.iter().map(|column| positions[*column]).collect(),
+            None => positions.clone(),
+        };
+        let prune = Prune::new(self.layout.table.table_partition_cols(), filters, state)?;
+        let selected = self.pin.select(&|folders: &[&[ScalarValue]]| prune.keep(folders)).await?;
+        let files: Vec<(File, &[ScalarValue])> = selected.iter().flat_map(|day| day.iter()).collect();
+        if files.is_empty() {
+            let schema = self.layout.table.table_schema().project(&projection)?;
+            return Ok(Arc::new(EmptyExec::new(Arc::new(schema))));
+        }
+
+        let (statistics, of_files) = self.statistics(&files, &projection).await?;
+        let scanned = files.into_iter().enumerate().map(|(index, (file, values))| {
+            let mut scanned = PartitionedFile::new_from_meta(file.into());
+            scanned.partition_values = values.to_vec();
+            scanned.statistics = of_files.get(index).cloned();
+            scanned
+        });
+        let groups = balance(scanned.collect(), state.config().target_partitions());
+        let location = self.pin.location();
+        let scan = FileScanConfigBuilder::new(location.url.clone(), self.source(state))
+            .with_file_groups(groups)
+            .with_statistics(statistics)
+            .with_projection_indices(Some(projection))?
+            .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(AdapterFactory)))
+            .build();
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+}
+
+impl Pinned {
+    fn source(&self, state: &dyn Session) -> Arc<dyn FileSource> {
+        let table = &self.layout.table;
+        let mut options = state.default_table_options().parquet;
+        // The old type of Spark's times holds years that nanoseconds do not.
+        options.global.coerce_int96 = Some("us".to_owned());
+        let reader = self.reader.for_table(self.pin.location(), Arc::clone(table.file_schema()));
+        let source = ParquetSource::new(table.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(reader);
+        Arc::new(source)
+    }
+
+    /// What is known of the files together, and of each where footers were read for all.
+    async fn statistics(
+        &self,
+        files: &[(File, &[ScalarValue])],
+        projection: &[usize],
+    ) -> Result<(Statistics, Vec<Arc<Statistics>>)> {
+        let table = &self.layout.table;
+        let unknown = Statistics::new_unknown(table.table_schema());
+        if self.format != Format::Parquet {
+            return Ok((unknown, vec![]));
+        }
+        let step = if files.len() <= FOOTERS_MAX { 1 } else { files.len() / FOOTERS_SAMPLE };
+        let mut wanted = vec![false; table.file_schema().fields().len()];
+        for column in projection {
+            if let Some(wanted) = wanted.get_mut(*column) {
+                *wanted = true;
+            }
+        }
+        let sample = files.iter().step_by(step).map(|(file, values)| {
+            let wanted = &wanted;
+            async move {
+                let location = self.pin.location();
+                let footer = self.reader.footer(location, &file.clone().into()).await?;
+                schema::check(table.file_schema(), &footer.schema, &location.show(&file.path))?;
+                let statistics =
+                    statistics::of_file(&footer.metadata, &footer.schema, &self.layout, wanted, values);
+                Ok::<_, lake::Error>((file.size, Arc::new(statistics)))
+            }
+        });
+        let sample = lake::concurrently(sample, CONCURRENCY).await?;
+        if step == 1 {
+            let of_files: Vec<Arc<Statistics>> =
+                sample.into_iter().map(|(_, statistics)| statistics).collect();
+            return Ok((statistics::of_scan(&of_files, &self.layout), of_files));
+        }
+
+        let (mut bytes, mut rows) = (0.0, 0.0);
+        for (size, statistics) in &sample {
+            bytes += *size as f64;
+            rows += statistics.num_rows.get_value().copied().unwrap_or_default() as f64;
+        }
+        let total: f64 = files.iter().map(|(file, _)| file.size as f64).sum();
+        let estimate = (total * rows / bytes.max(1.0)) as usize;
+        Ok((unknown.with_num_rows(Precision::Inexact(estimate)), vec![]))
+    }
+}
+
+/// Shares files out so that the groups have about the same number of bytes: the largest first, each to the
+/// smallest group. Within a group they stay in their order.
+fn balance(files: Vec<PartitionedFile>, groups_max: usize) -> Vec<FileGroup> {
+    let count = groups_max.clamp(1, files.len().max(1));
+    let mut groups: Vec<(u64, Vec<usize>)> = vec![(0, vec![]); count];
+    let mut by_size: Vec<usize> = (0..files.len()).collect();
+    by_size.sort_by_key(|index| std::cmp::Reverse(files[*index].object_meta.size));
+    for index in by_size {
+        let smallest = groups.iter_mut().min_by_key(|(bytes, files)| (*bytes, files.len()));
+        let (bytes, members) = smallest.expect("there is at least one group");
+        // A file costs a request or two beside its bytes.
+        *bytes += files[index].object_meta.size + (64 << 10);
+        members.push(index);
+    }
+    let mut files: Vec<Option<PartitionedFile>> = files.into_iter().map(Some).collect();
+    let groups = groups.into_iter().map(|(_, mut members)| {
+        members.sort_unstable();
+        FileGroup::new(members.into_iter().filter_map(|index| files[index].take()).collect())
+    });
+    groups.collect()
+}

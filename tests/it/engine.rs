@@ -1,0 +1,174 @@
+//! Limits and interruptions as clients see them: KILL, time, memory, the queue, what changes under a query.
+
+use lakefront::clock::Clock;
+use lakefront::config::Config;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Row};
+
+use crate::fixture;
+use crate::server::TestServer;
+
+/// A query over 10¹² rows, which ends only by being stopped.
+const ENDLESS: &str = "SELECT COUNT(*) FROM lake.numbers a, lake.numbers b, lake.numbers c, lake.numbers d \
+                       WHERE a.n + b.n + c.n + d.n = -1";
+
+async fn server(change: impl FnOnce(&mut Config)) -> (crate::server::Lake, TestServer) {
+    let lake = fixture::lake();
+    let mut config = lake.config();
+    change(&mut config);
+    let server = TestServer::start_with(config, Clock::system()).await;
+    (lake, server)
+}
+
+/// The MySQL number of a failure.
+fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> u16 {
+    match outcome {
+        Err(Error::Server(error)) => error.code,
+        other => panic!("an error of the server was due, not {other:?}"),
+    }
+}
+
+/// Waits until another connection's statement is in a state, and answers with its id.
+async fn wait_for(observer: &mut Conn, statement: &str, state: &str) -> u64 {
+    loop {
+        let rows: Vec<Row> = observer.query("SHOW FULL PROCESSLIST").await.unwrap();
+        for row in rows {
+            let info: Option<String> = row.get("Info").unwrap();
+            let at: Option<String> = row.get("State").unwrap();
+            if info.as_deref() == Some(statement) && at.as_deref() == Some(state) {
+                return row.get("Id").unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_query_ends_the_statement_and_kill_connection_the_connection() {
+    let (_lake, server) = server(|_| {}).await;
+    let mut observer = server.connect().await;
+
+    let mut victim = server.connect().await;
+    let running = tokio::spawn(async move {
+        let outcome = victim.query_drop(ENDLESS).await;
+        (code(outcome), victim)
+    });
+    let id = wait_for(&mut observer, ENDLESS, "executing").await;
+    observer.query_drop(format!("KILL /*!50000 QUERY */ {id}")).await.unwrap();
+    let (code_of_victim, mut victim) = running.await.unwrap();
+    assert_eq!(code_of_victim, 1317);
+    let alive: Option<u64> = victim.query_first("SELECT CONNECTION_ID()").await.unwrap();
+    assert_eq!(alive, Some(id));
+
+    let running = tokio::spawn(async move { victim.query_drop(ENDLESS).await });
+    wait_for(&mut observer, ENDLESS, "executing").await;
+    observer.query_drop(format!("KILL {id}")).await.unwrap();
+    assert!(running.await.unwrap().is_err());
+    assert_eq!(code(observer.query_drop(format!("KILL {id}")).await), 1094);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_takes_its_query_with_it() {
+    let (_lake, server) = server(|config| config.max_running_queries = Some(1)).await;
+    let mut observer = server.connect().await;
+    let mut leaving = server.connect().await;
+    let running = tokio::spawn(async move { leaving.query_drop(ENDLESS).await });
+    wait_for(&mut observer, ENDLESS, "executing").await;
+    running.abort();
+    // There is one turn only: this waits until the other query's is free.
+    let count: Option<u64> = observer.query_first("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
+    assert_eq!(count, Some(1_000));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn max_execution_time_ends_a_query() {
+    let (_lake, server) = server(|_| {}).await;
+    let mut client = server.connect().await;
+    client.query_drop("SET max_execution_time = 50").await.unwrap();
+    assert_eq!(code(client.query_drop(ENDLESS).await), 3024);
+    client.query_drop("SET max_execution_time = DEFAULT").await.unwrap();
+    let one: Option<u8> = client.query_first("SELECT 1").await.unwrap();
+    assert_eq!(one, Some(1));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_what_reads_tables_and_nothing_else() {
+    let (_lake, server) = server(|config| {
+        config.max_running_queries = Some(1);
+        config.max_queued_queries = 0;
+    })
+    .await;
+    let mut observer = server.connect().await;
+    let mut busy = server.connect().await;
+    let running = tokio::spawn(async move { busy.query_drop(ENDLESS).await });
+    let id = wait_for(&mut observer, ENDLESS, "executing").await;
+
+    assert_eq!(code(observer.query_drop("SELECT COUNT(*) FROM lake.numbers").await), 1203);
+    let one: Option<u8> = observer.query_first("SELECT 1").await.unwrap();
+    assert_eq!(one, Some(1));
+
+    observer.query_drop(format!("KILL QUERY {id}")).await.unwrap();
+    assert_eq!(code(running.await.unwrap()), 1317);
+    let count: Option<u64> = observer.query_first("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
+    assert_eq!(count, Some(1_000));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_into_memory_spills_or_fails_cleanly() {
+    let (_lake, server) = server(|config| config.memory = "40MiB".parse().unwrap()).await;
+    let mut client = server.connect().await;
+    let million = "(SELECT a.n * 1000 + b.n AS k FROM lake.numbers a, lake.numbers b)";
+
+    // A sort of a million rows.
+    let sorted = format!("SELECT k FROM {million} x ORDER BY k % 7, k DESC LIMIT 1 OFFSET 999999");
+    let last: Option<u64> = client.query_first(sorted).await.unwrap();
+    assert_eq!(last, Some(6));
+
+    // A hash table of a million rows does not fit; joining by sorting does.
+    let joined = format!("SELECT COUNT(*) FROM {million} x JOIN {million} y ON x.k = y.k");
+    let rows: Option<u64> = client.query_first(joined).await.unwrap();
+    assert_eq!(rows, Some(1_000_000));
+
+    // A window over everything cannot spill.
+    let hoarded = format!("SELECT GROUP_CONCAT(k) FROM {million} x");
+    client.query_drop("SET group_concat_max_len = 1000000000").await.unwrap();
+    let outcome: Result<Vec<Row>, Error> = client.query(hoarded).await;
+    if outcome.is_err() {
+        assert_eq!(code(outcome), 1038);
+    }
+    let one: Option<u8> = client.query_first("SELECT 1").await.unwrap();
+    assert_eq!(one, Some(1));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_nest_or_repeat_without_end_are_answered_or_refused() {
+    let (_lake, server) = server(|_| {}).await;
+    let mut client = server.connect().await;
+    let repeated = |part: &str, between: &str, times: usize| vec![part; times].join(between);
+    let statements = [
+        format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
+        format!("SELECT {}", repeated("1", "+", 50_000)),
+        format!("SELECT COUNT(*) FROM lake.numbers WHERE {}", repeated("n = 1", " OR ", 20_000)),
+        format!("SELECT COUNT(*) FROM lake.numbers WHERE {}", repeated("n >= 0", " AND ", 20_000)),
+        format!("SELECT COUNT(*) FROM lake.numbers WHERE n IN ({})", repeated("1", ",", 100_000)),
+        format!("SELECT {}1{}", "CASE WHEN 1 THEN ".repeat(2_000), " END".repeat(2_000)),
+        format!("SELECT * FROM {}SELECT 1{}", "(".repeat(1_000), ") x".repeat(1_000)),
+        repeated("SELECT 1", " UNION ALL ", 5_000),
+        format!("SELECT {}", "NOT ".repeat(20_000) + "1"),
+        format!("SELECT {}", "-".repeat(20_000) + "1"),
+    ];
+    for statement in statements {
+        let outcome: Result<Vec<Row>, Error> = client.query(&statement).await;
+        if outcome.is_err() {
+            let code = code(outcome);
+            assert!([1064, 1436, 1235].contains(&code), "{code} for {}", &statement[..40]);
+        }
+    }
+    let one: Option<u8> = client.query_first("SELECT 1").await.unwrap();
+    assert_eq!(one, Some(1));
+    server.stop().await;
+}
