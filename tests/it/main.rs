@@ -6,6 +6,7 @@ mod server;
 mod shared;
 
 mod clients;
+mod engine;
 mod lake_reading;
 mod lake_text;
 mod operations;
