@@ -230,7 +230,11 @@ impl Caller {
             now: self.now,
             time_zone: self.state.variables.time_zone(),
             functions: functions::session::functions(self.values()),
-            context: Context { warnings: Arc::clone(&self.state.warnings), now: self.now.timestamp_micros() },
+            context: Context {
+                warnings: Arc::clone(&self.state.warnings),
+                now: self.now.timestamp_micros(),
+                group_concat_max_len: self.state.variables.group_concat_max_len(),
+            },
             hash_join,
         }
     }

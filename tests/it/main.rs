@@ -10,5 +10,6 @@ mod engine;
 mod lake_reading;
 mod lake_text;
 mod operations;
+mod pairs;
 mod slt;
 mod tableau;

@@ -6,7 +6,7 @@ use datafusion::common::Result;
 use sha1::Digest;
 
 use super::convert;
-use super::signature::{Call, Function, Types, is_binary, is_text, returns};
+use super::signature::{Call, Function, is_binary, is_text, returns};
 
 /// The functions of encodings.
 pub fn functions() -> Vec<Function> {
@@ -16,7 +16,9 @@ pub fn functions() -> Vec<Function> {
         Function::new("bin", 1..=1, returns::text, |call| in_base(call, 2)),
         Function::new("oct", 1..=1, returns::text, |call| in_base(call, 8)),
         Function::new("conv", 3..=3, returns::text, conv),
-        Function::new("char", 1.., char_type, character),
+        Function::new("char", 1.., returns::blob, character),
+        // CHAR(… USING utf8mb4).
+        Function::new("mysql_char_text", 1.., returns::text, character),
         Function::new("to_base64", 1..=1, returns::text, to_base64),
         Function::new("from_base64", 1..=1, returns::blob, from_base64),
         Function::new("crc32", 1..=1, returns::uint, crc32),
@@ -140,19 +142,10 @@ fn conv(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// CHAR(… USING utf8mb4) has a character set's name as its last argument, after `using`; without it the answer is binary.
-fn char_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(match types.len() > 1 && types.string(types.len() - 2) == Some("using") {
-        true => DataType::Utf8View,
-        false => DataType::BinaryView,
-    })
-}
-
 /// Each number as its bytes, the highest first; NULLs are left out.
 fn character(call: &Call<'_>) -> Result<ArrayRef> {
     let text = is_text(call.returns);
-    let count = call.count() - if text { 2 } else { 0 };
-    let codes = (0..count).map(|argument| call.bits(argument)).collect::<Result<Vec<_>>>()?;
+    let codes = (0..call.count()).map(|argument| call.bits(argument)).collect::<Result<Vec<_>>>()?;
     let write = |row: usize, out: &mut Vec<u8>| {
         for code in codes.iter().filter_map(|code| code.at(row)) {
             let bytes = (code as u32).to_be_bytes();

@@ -4,6 +4,7 @@
 
 pub mod signature;
 
+pub mod bit;
 pub mod cast;
 pub mod control;
 pub mod date;
@@ -12,6 +13,9 @@ pub mod json;
 pub mod number;
 pub mod session;
 pub mod string;
+
+pub mod aggregate;
+pub mod collect;
 
 pub mod calendar;
 pub mod convert;
@@ -41,7 +45,12 @@ pub struct Functions {
 
 /// The functions; made once, shared by all sessions.
 pub fn all() -> Functions {
-    Functions { scalar: SCALAR.clone(), ..Functions::default() }
+    Functions {
+        scalar: SCALAR.clone(),
+        aggregate: aggregate::functions(),
+        // DataFusion's window functions have MySQL's names and meaning.
+        window: datafusion::functions_window::all_default_window_functions(),
+    }
 }
 
 /// A scalar function by its name, for rules that put one into a plan.
@@ -54,6 +63,7 @@ pub fn udf(name: &str) -> Result<Arc<ScalarUDF>> {
 
 static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let functions = [
+        bit::functions(),
         cast::functions(),
         control::functions(),
         date::functions(),
@@ -71,12 +81,20 @@ static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
 
 /// What functions see of the statement that they run in: an extension of its `ConfigOptions`
 /// (`args.config_options.extensions.get::<Context>()`). The time zone is `execution.time_zone`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// Warnings of the statement, in order.
     pub warnings: Arc<Warnings>,
     /// The statement's time: microseconds since the Unix epoch.
     pub now: i64,
+    /// The variable `group_concat_max_len`, in bytes.
+    pub group_concat_max_len: u64,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self { warnings: Arc::default(), now: 0, group_concat_max_len: 1024 }
+    }
 }
 
 /// The warnings of one statement; only the first [`Warnings::LIMIT`] are kept, all are counted.

@@ -5,6 +5,9 @@
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
 use super::convert::{decimal, number};
 use super::signature::{Call, Function, is_binary, returns};
@@ -25,6 +28,8 @@ pub fn functions() -> Vec<Function> {
             .binary(),
         Function::new("ltrim", 1..=2, returns::text, |call| trim(call, true, false)).binary(),
         Function::new("rtrim", 1..=2, returns::text, |call| trim(call, false, true)).binary(),
+        Function::new("mysql_trim", 3..=3, returns::text, trim_side).binary(),
+        Function::new("mysql_text", 1..=1, returns::text, plain_text).rewrite(text_of_text),
         Function::new("lpad", 2..=3, returns::text, |call| pad(call, true)).binary(),
         Function::new("rpad", 2..=3, returns::text, |call| pad(call, false)).binary(),
         Function::new("repeat", 2..=2, returns::text, repeat).binary(),
@@ -193,6 +198,41 @@ fn substring_index(call: &Call<'_>) -> Result<ArrayRef> {
         } else {
             text.rmatch_indices(delimiter).nth(nth).map_or(text, |(at, _)| &text[at + delimiter.len()..])
         })
+    })
+}
+
+/// `TRIM(side what FROM text)` as `mysql_trim('side', what, text)`.
+fn trim_side(call: &Call<'_>) -> Result<ArrayRef> {
+    let side = call.text(0)?;
+    let (removed, text) = (call.text(1)?, call.text(2)?);
+    call.slices(|row| {
+        let (side, removed, mut text) = (side.at(row)?, removed.at(row)?, text.at(row)?);
+        if removed.is_empty() {
+            return Some(text);
+        }
+        if !side.eq_ignore_ascii_case("trailing") {
+            text = text.trim_start_matches(removed);
+        }
+        if !side.eq_ignore_ascii_case("leading") {
+            text = text.trim_end_matches(removed);
+        }
+        Some(text)
+    })
+}
+
+/// A value as a character string, for operators that take only those.
+fn plain_text(call: &Call<'_>) -> Result<ArrayRef> {
+    let text = call.text(0)?;
+    call.slices(|row| text.at(row))
+}
+
+fn text_of_text(mut arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    Ok(match (info.get_data_type(&arguments[0])?, arguments.pop()) {
+        (DataType::Utf8View, Some(argument)) => ExprSimplifyResult::Simplified(argument),
+        (DataType::Utf8 | DataType::LargeUtf8, Some(argument)) => {
+            ExprSimplifyResult::Simplified(Expr::Cast(Cast::new(Box::new(argument), DataType::Utf8View)))
+        }
+        (_, argument) => ExprSimplifyResult::Original(argument.into_iter().collect()),
     })
 }
 
