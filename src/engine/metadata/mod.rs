@@ -3,8 +3,10 @@
 //! It knows what is asked of the server itself: names, columns, variables, processes. It knows no row of the lake's
 //! tables, and it plans nothing: SHOW becomes a query over the tables here, which the engine plans as any other.
 
+pub mod show;
 pub mod variables;
 
+mod create_table;
 mod definitions;
 mod keywords;
 mod objects;
@@ -20,7 +22,7 @@ use std::time::Duration;
 use datafusion::catalog::TableProvider;
 
 use super::error::{Error, Result};
-use super::functions::{Warning, Warnings};
+use super::functions::Warnings;
 use super::processes;
 use crate::catalog;
 use provider::Provider;
@@ -52,7 +54,7 @@ pub struct MetadataContext {
     /// What the server counts.
     pub counters: Counters,
     /// The warnings of the statement before, which SHOW WARNINGS lists.
-    pub last_warnings: Vec<Warning>,
+    pub last_warnings: Arc<Warnings>,
     /// The warnings of this statement.
     pub warnings: Arc<Warnings>,
 }
@@ -121,6 +123,17 @@ fn unknown_table(database: &str, table: &str) -> Error {
 impl MetadataContext {
     /// The connections that the user may see: all for `root`, else the user's own.
     fn visible_processes(&self) -> impl Iterator<Item = &processes::Row> {
-        self.processes.iter().filter(|process| self.user == "root" || self.user == process.user)
+        self.processes.iter().filter(|process| self.is_root() || self.user == process.user)
+    }
+
+    /// Whether the user may see and change what is others' or the server's.
+    fn is_root(&self) -> bool {
+        self.user == processes::SUPERUSER
+    }
+
+    /// The name of a database as it is written, found in any case.
+    fn database_name(&self, name: &str) -> Option<&str> {
+        let system = SYSTEM_DATABASES.into_iter().find(|system| system.eq_ignore_ascii_case(name));
+        system.or_else(|| Some(self.snapshot.databases.get(&name.to_lowercase())?.name.as_str()))
     }
 }

@@ -31,6 +31,31 @@ impl Object {
         system.chain(lake.map(|table| Self::Lake(Arc::clone(table)))).collect()
     }
 
+    /// The table of a name, in any case.
+    pub fn find(snapshot: &catalog::Snapshot, database: &str, name: &str) -> Option<Self> {
+        if let Some(definition) = definitions::find(database, name) {
+            return Some(Self::System(definition));
+        }
+        let database = snapshot.databases.get(&database.to_lowercase())?;
+        database.tables.get(&name.to_lowercase()).map(|table| Self::Lake(Arc::clone(table)))
+    }
+
+    /// Its columns in order. A table of the lake may have to read files for them.
+    pub async fn columns(&self) -> Result<Arc<[catalog::Column]>, catalog::Error> {
+        match self {
+            Self::Lake(table) => table.columns().await,
+            Self::System(definition) => Ok(definition.catalog_columns()),
+        }
+    }
+
+    /// Most characters of a column's texts, where there is a limit.
+    pub fn max_characters(&self, column: usize) -> Option<u32> {
+        match self {
+            Self::Lake(_) => None,
+            Self::System(definition) => definition.columns[column].max_characters,
+        }
+    }
+
     /// Its database's name, as written.
     pub fn database(&self) -> &str {
         match self {
@@ -65,10 +90,17 @@ pub fn schemata(context: &MetadataContext, rows: &mut Rows) {
 
 /// `TABLES`. Sizes and times are NULL: telling them would list every file of the lake.
 pub fn tables(object: &Object, rows: &mut Rows) {
-    let (kind, engine, comment) = match object {
-        Object::Lake(table) => ("BASE TABLE", Cell::from(ENGINE), table.comment.as_str()),
-        Object::System(Definition { database: "information_schema", .. }) => ("SYSTEM VIEW", Cell::Null, ""),
-        Object::System(_) => ("BASE TABLE", Cell::from(ENGINE_OF_SYSTEM_TABLES), ""),
+    let (kind, engine) = match object {
+        Object::Lake(_) => ("BASE TABLE", Cell::from(ENGINE)),
+        Object::System(Definition { database: "information_schema", .. }) => ("SYSTEM VIEW", Cell::Null),
+        Object::System(_) => ("BASE TABLE", Cell::from(ENGINE_OF_SYSTEM_TABLES)),
+    };
+    // MySQL too tells there what is wrong with a table.
+    let comment = match object {
+        Object::Lake(table) => {
+            table.problem().map_or_else(|| table.comment.clone(), |error| error.to_string())
+        }
+        Object::System(_) => String::new(),
     };
     let mut row = [Cell::Null; 21];
     row[..5].copy_from_slice(&[
@@ -82,7 +114,7 @@ pub fn tables(object: &Object, rows: &mut Rows) {
     row[6] = "Dynamic".into();
     row[17] = COLLATION.into();
     row[19] = "".into();
-    row[20] = comment.into();
+    row[20] = comment.as_str().into();
     rows.push(&row);
 }
 
@@ -96,12 +128,8 @@ pub fn partitions(object: &Object, rows: &mut Rows) {
 
 /// `COLUMNS`.
 pub fn columns(object: &Object, columns: &[catalog::Column], rows: &mut Rows) {
-    let max_characters = |index: usize| match object {
-        Object::Lake(_) => None,
-        Object::System(definition) => definition.columns[index].max_characters,
-    };
     for (index, column) in columns.iter().enumerate() {
-        let shown = MysqlType::of(&column.data_type, max_characters(index), false);
+        let shown = MysqlType::of(&column.data_type, object.max_characters(index), false);
         let character_set = shown.is_text().then_some(CHARACTER_SET);
         rows.push(&[
             CATALOG.into(),

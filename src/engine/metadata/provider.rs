@@ -181,10 +181,7 @@ type Columns = Result<Arc<[catalog::Column]>, catalog::Error>;
 
 /// A table with its columns, or why it cannot tell them.
 async fn columns(object: Object) -> (Object, Columns) {
-    let columns = match &object {
-        Object::Lake(table) => table.columns().await,
-        Object::System(definition) => Ok(definition.catalog_columns()),
-    };
+    let columns = object.columns().await;
     (object, columns)
 }
 
