@@ -139,7 +139,7 @@ fn users_of(config: &Config) -> Result<Users, Error> {
         Some(path) => Ok(Users::read(path)?),
         None if config.listen.ip().is_loopback() => {
             warn!("there is no users file: everybody on this machine is `root` without a password");
-            Ok(Users::root_without_password())
+            Ok(Users::loopback())
         }
         None => Err(Error::NoUsers { address: config.listen }),
     }

@@ -1,5 +1,10 @@
 //! The command line. It knows the commands and their flags, not how the parts work.
 
+mod check;
+pub mod demo;
+mod user;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,12 +46,39 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "lakefront.yaml")]
         config: PathBuf,
     },
+    /// Make a game company's sample lake if it is not there, and serve it.
+    Demo {
+        /// Where the sample lake is, or is made.
+        #[arg(long, value_name = "DIR", default_value = "lakefront-demo")]
+        dir: PathBuf,
+        /// How many days it has; the last one is 2026-10-31. [default: 60]
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+        /// Address of the MySQL protocol. [default: 127.0.0.1:3306]
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+        /// Address of health and metrics. [default: 127.0.0.1:8080]
+        #[arg(long, value_name = "ADDRESS")]
+        console: Option<SocketAddr>,
+    },
+    /// Read the catalog and the schema of every table, and print what is wrong.
+    Check {
+        /// The config file.
+        #[arg(long, value_name = "FILE", default_value = "lakefront.yaml")]
+        config: PathBuf,
+    },
+    /// Add users, or change their passwords.
+    #[command(subcommand)]
+    User(user::Command),
 }
 
 impl Command {
     fn run(self) -> Result<ExitCode> {
         match self {
             Self::Serve { config } => serve(Config::read(&config)?, |_| ()),
+            Self::Demo { dir, days, listen, console } => demo::run(&dir, days, listen, console),
+            Self::Check { config } => check::run(&Config::read(&config)?),
+            Self::User(command) => user::run(&command),
         }
     }
 }
@@ -70,8 +102,22 @@ fn serve(config: Config, ready: impl FnOnce(&server::Running)) -> Result<ExitCod
     })
 }
 
-/// One line: what went wrong, then why, then why that.
+/// Prints something for people.
+#[expect(clippy::print_stdout, reason = "the command line speaks to people")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Prints why the command failed.
 #[expect(clippy::print_stderr, reason = "the command line speaks to people")]
 fn print_error(error: &anyhow::Error) {
-    eprintln!("lakefront: {error:#}");
+    eprintln!("{}", line("lakefront", error));
+}
+
+/// One line: of what, what went wrong, then why, then why that. A cause that stands there already is left out.
+fn line(of: &str, error: &anyhow::Error) -> String {
+    error.chain().fold(of.to_owned(), |line, cause| {
+        let cause = cause.to_string().trim_end().replace('\n', " ");
+        if line.ends_with(&cause) { line } else { format!("{line}: {cause}") }
+    })
 }
