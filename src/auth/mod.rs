@@ -13,22 +13,32 @@ pub struct Users {}
 pub enum Error {}
 
 impl Users {
-    /// Reads a file of users; a file that is not there is an error.
+    /// The users of a server without a users file: `root` without a password. Serve them on loopback only.
+    pub fn loopback() -> Self {
+        todo!()
+    }
+
+    /// No user at all: what a new users file begins with.
+    pub fn none() -> Self {
+        todo!()
+    }
+
+    /// Reads a users file.
     pub fn read(_path: &Path) -> Result<Self, Error> {
         todo!()
     }
 
-    /// `root` without a password and nobody else: for a server that only this machine can reach.
-    pub fn root_without_password() -> Self {
+    /// Adds a user.
+    pub fn add(&mut self, _name: &str, _password: &str) -> Result<(), Error> {
         todo!()
     }
 
-    /// Adds a user, or gives an existing one a new password. Returns whether the user is new.
-    pub fn add(&mut self, _name: &str, _password: &str) -> Result<bool, Error> {
+    /// Gives a user a new password.
+    pub fn set_password(&mut self, _name: &str, _password: &str) -> Result<(), Error> {
         todo!()
     }
 
-    /// Writes the file whole or not at all, readable by its owner only.
+    /// Writes the users file whole.
     pub fn write(&self, _path: &Path) -> Result<(), Error> {
         todo!()
     }
