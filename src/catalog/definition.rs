@@ -349,9 +349,10 @@ mod tests {
             "columns: csv, tsv and json tables declare their columns, because types are not guessed",
         );
         check(
-            "location: x\nformat: mysql\n",
+            "location: x\nformat: csv\nheader: true\n",
             "columns: csv, tsv and json tables declare their columns, because types are not guessed",
         );
-        check("location: [\n", "format: tables of format mysql cannot be read yet");
+        check("location: x\nformat: mysql\n", "format: tables of format mysql cannot be read yet");
+        check("location: [\n", "location: invalid type: sequence, expected a string at line 1 column 11");
     }
 }

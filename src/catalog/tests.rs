@@ -18,6 +18,7 @@ use parquet::arrow::ArrowWriter;
 
 use super::{Catalog, Table};
 use crate::config::{Config, Interval};
+use crate::lake;
 use crate::lake::store::Stores;
 
 /// A lake and its catalog in a temporary directory.
@@ -222,4 +223,322 @@ async fn only_needed_days_are_listed() {
     check("day = '2027-01-01'", "", &[]).await;
     check("day IS NULL", "", &[]).await;
     check("NOT (day <> '2026-09-03')", "6", &["day=2026-09-03"]).await;
+}
+
+#[tokio::test]
+async fn filters_answer_as_they_would_without_folders() {
+    let lake = days();
+    let table = the_table(&lake.open().await);
+    let check = async |sql: &str, expected: &str| assert_eq!(query(&table, sql).await, expected, "{sql}");
+    check("SELECT count(*), min(day), max(day), min(region) FROM t", "20 2026-09-01 2026-09-10 eu").await;
+    check(
+        "SELECT region, sum(x) FROM t WHERE day < '2026-09-03' GROUP BY region ORDER BY region",
+        "eu 3; us 3",
+    )
+    .await;
+    check("SELECT x, region, day FROM t WHERE x = 7 AND region LIKE '%s'", "7 us 2026-09-07").await;
+    check("SELECT count(*) FROM t a JOIN t b ON a.day = b.day", "40").await;
+    check("SELECT * FROM t ORDER BY day DESC, region LIMIT 1", "10 2026-09-10 eu").await;
+    check("SELECT count(DISTINCT day) FROM t WHERE x > 5 OR region = 'us'", "10").await;
+}
+
+#[tokio::test]
+async fn new_files_and_days_are_seen() {
+    let mut lake = days();
+    lake.config.listing_interval = Interval(Duration::ZERO);
+    let live = the_table(&lake.open().await);
+    lake.config.listing_interval = Interval(Duration::from_secs(3600));
+    let kept = the_table(&lake.open().await);
+    let sum = "SELECT sum(x) FROM t WHERE day >= '2026-09-10'";
+    assert_eq!((query(&live, sum).await, query(&kept, sum).await), ("20".into(), "20".into()));
+
+    lake.parquet("day=2026-09-10/region=eu/b.parquet", vec![("x", int([100]))]);
+    lake.parquet("day=2026-09-11/region=eu/a.parquet", vec![("x", int([1000]))]);
+    assert_eq!((query(&live, sum).await, query(&kept, sum).await), ("1120".into(), "20".into()));
+    kept.refresh();
+    assert_eq!(query(&kept, sum).await, "1120");
+
+    fs::remove_dir_all(lake.path("lake/t/day=2026-09-11")).unwrap();
+    assert_eq!(query(&live, sum).await, "120");
+}
+
+#[tokio::test]
+async fn a_statement_sees_one_set_of_files() {
+    let mut lake = days();
+    lake.config.listing_interval = Interval(Duration::ZERO);
+    let table = the_table(&lake.open().await);
+    let context = SessionContext::new();
+    context.register_table("t", table.pin().await.unwrap()).unwrap();
+    let sum = async || {
+        let batches = context
+            .sql("SELECT sum(x) FROM t WHERE day = '2026-09-10'")
+            .await
+            .unwrap()
+            .collect()
+            .await
+            .unwrap();
+        batches[0].column(0).as_any().downcast_ref::<Int64Array>().unwrap().value(0)
+    };
+    assert_eq!(sum().await, 20);
+    lake.parquet("day=2026-09-10/region=eu/b.parquet", vec![("x", int([100]))]);
+    assert_eq!(sum().await, 20);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_is_an_error_that_can_be_told() {
+    let lake = days();
+    // One value in all rows would be answered from the footer.
+    lake.parquet("day=2026-09-05/region=eu/a.parquet", vec![("x", int([2, 3]))]);
+    let table = the_table(&lake.open().await);
+    let sum = "SELECT sum(x) FROM t WHERE day = '2026-09-05'";
+    assert_eq!(query(&table, sum).await, "10");
+    lake.parquet("day=2026-09-05/region=eu/a.parquet", vec![("x", int([100, 200, 300]))]);
+    assert!(lake::changed(&try_query(&table, sum).await.unwrap_err()));
+    table.refresh();
+    assert_eq!(query(&table, sum).await, "605");
+    fs::remove_file(lake.path("lake/t/day=2026-09-05/region=eu/a.parquet")).unwrap();
+    assert!(lake::changed(&try_query(&table, sum).await.unwrap_err()));
+    table.refresh();
+    assert_eq!(query(&table, sum).await, "5");
+}
+
+#[tokio::test]
+async fn columns_of_days_differ() {
+    let lake = Lake::new();
+    lake.table("format: parquet\npartition_by: { day: date }")
+        .parquet("day=2026-09-01/a.parquet", vec![("userid", int([1])), ("gone", text(["g"]))])
+        .parquet("day=2026-09-02/a.parquet", vec![("note", text(["middle"])), ("USERID", bigint([2]))])
+        .parquet("day=2026-09-03/a.parquet", vec![("UserId", bigint([1 << 40])), ("Note", text(["new"]))]);
+    let table = the_table(&lake.open().await);
+    let names: Vec<String> =
+        table.columns().await.unwrap().iter().map(|column| column.name.clone()).collect();
+    assert_eq!(names, ["UserId", "Note", "gone", "day"]);
+    let check = async |sql: &str, expected: &str| assert_eq!(query(&table, sql).await, expected, "{sql}");
+    check("SELECT userid, note, gone FROM t ORDER BY day", "1  g; 2 middle ; 1099511627776 new ").await;
+    check("SELECT sum(userid) FROM t WHERE note IS NULL", "1").await;
+    check("SELECT count(*) FROM t WHERE userid = 2 AND note = 'middle'", "1").await;
+    check("SELECT count(*) FROM t WHERE userid > 2", "1").await;
+    check(
+        "SELECT min(userid), max(userid), count(gone), count(note), count(*) FROM t",
+        "1 1099511627776 1 2 3",
+    )
+    .await;
+    check("SELECT day FROM t WHERE gone = 'g'", "2026-09-01").await;
+}
+
+#[tokio::test]
+async fn conflicts_name_the_files() {
+    let lake = Lake::new();
+    let definition = "format: parquet\npartition_by: { day: date }";
+    lake.table(definition)
+        .parquet("day=2026-09-01/a.parquet", vec![("x", int([1]))])
+        .parquet("day=2026-09-02/middle.parquet", vec![("X", text(["one"]))])
+        .parquet("day=2026-09-03/a.parquet", vec![("x", int([3]))]);
+    let root = lake.path("lake/t").display().to_string();
+    let check = async |sql: &str, expected: &str| {
+        assert_eq!(lake.query(sql).await.replace(&root, ""), expected, "{sql}");
+    };
+    let middle = "column `X` is text in `/day=2026-09-02/middle.parquet`, which does not fit the table's int";
+    check("SELECT sum(x) FROM t", middle).await;
+    check("SELECT count(*) FROM t", middle).await;
+    check("SELECT count(*) FROM t WHERE x > 0 AND day > '2026-09-01'", middle).await;
+    check("SELECT sum(x) FROM t WHERE day <> '2026-09-02'", "4").await;
+    fs::remove_file(lake.path("lake/t/day=2026-09-03/a.parquet")).unwrap();
+    check(
+        "SELECT sum(x) FROM t",
+        "column `x` is text in `/day=2026-09-02/middle.parquet` but int in `/day=2026-09-01/a.parquet`; \
+         declare its type under `columns`, or rewrite one of the files",
+    )
+    .await;
+    lake.table(&format!("{definition}\ncolumns: {{ x: int }}"));
+    check("SELECT sum(x) FROM t WHERE day = '2026-09-01'", "1").await;
+    check("SELECT sum(x) FROM t", middle).await;
+}
+
+#[tokio::test]
+async fn folders_that_are_not_data() {
+    let lake = days();
+    lake.file("lake/t/_temporary/0/part.parquet", "unfinished")
+        .file("lake/t/.hidden/x.parquet", "x")
+        .file("lake/t/_SUCCESS", "")
+        .file("lake/t/day=2026-09-01/_SUCCESS", "")
+        .file("lake/t/day=2026-09-01/region=eu/.a.parquet.crc", "sum")
+        .file("lake/t/day=2026-09-01/region=eu/_metadata", "x")
+        .parquet("day=2026-09-01/region=eu/sub/folder/b.parquet", vec![("x", int([50]))])
+        .parquet("DAY=2026-09-02/Region=a%20b/b.parquet", vec![("x", int([60]))])
+        .parquet("day=__HIVE_DEFAULT_PARTITION__/region=eu/b.parquet", vec![("x", int([70]))])
+        .parquet("day=2026-09-03/region=__HIVE_DEFAULT_PARTITION__/b.parquet", vec![("x", int([80]))]);
+    let table = the_table(&lake.open().await);
+    let check = async |sql: &str, expected: &str| assert_eq!(query(&table, sql).await, expected, "{sql}");
+    check("SELECT count(*), sum(x) FROM t", "24 370").await;
+    check("SELECT sum(x) FROM t WHERE day = '2026-09-01'", "52").await;
+    check("SELECT sum(x) FROM t WHERE region = 'a b'", "60").await;
+    check("SELECT sum(x) FROM t WHERE day IS NULL", "70").await;
+    check("SELECT x, day FROM t WHERE region IS NULL", "80 2026-09-03").await;
+    check("SELECT count(*) FROM t WHERE day IS NOT NULL AND region <> 'us'", "12").await;
+    check("SELECT count(day), count(region), min(day) FROM t", "23 23 2026-09-01").await;
+}
+
+#[tokio::test]
+async fn wrong_folders_are_errors_where_they_matter() {
+    let hide = "rename it, move it away, or begin its name with `_` to hide it";
+    let check = async |path: &str, sql: &str, expected: &str| {
+        let lake = days();
+        lake.parquet(path, vec![("x", int([1000]))]);
+        let answer = lake.query(sql).await.replace(&lake.path("lake/t").display().to_string(), "");
+        assert_eq!(answer, expected, "{path}: {sql}");
+    };
+    let all = "SELECT sum(x) FROM t";
+    let day = "date, such as 2026-09-01";
+    check(
+        "day=2024-02-30/region=eu/a.parquet",
+        all,
+        &format!("folder `/day=2024-02-30` should be named `day=<{day}>`; {hide}"),
+    )
+    .await;
+    check(
+        "dt=2026-09-03/region=eu/a.parquet",
+        all,
+        &format!("folder `/dt=2026-09-03` should be named `day=<{day}>`; {hide}"),
+    )
+    .await;
+    check(
+        "day=2026-09-03/reg=eu/a.parquet",
+        all,
+        &format!("folder `/day=2026-09-03/reg=eu/a.parquet` should be named `region=<text>`; {hide}"),
+    )
+    .await;
+    check("day=2026-09-03/reg=eu/a.parquet", "SELECT sum(x) FROM t WHERE day = '2026-09-04'", "8").await;
+    check("a.parquet", all, "file `/a.parquet` lies outside the `day=…` folders; move it into one, or begin its name with `_` to hide it").await;
+    check("day=2026-09-03/a.parquet", all, "file `/day=2026-09-03/a.parquet` lies outside the `region=…` folders; move it into one, or begin its name with `_` to hide it").await;
+}
+
+#[tokio::test]
+async fn broken_files_are_errors_that_name_them() {
+    let whole = parquet(vec![("x", int(0..1000))]);
+    let check = async |content: &[u8], expected: &str| {
+        let lake = Lake::new();
+        lake.table("format: parquet\npartition_by: { day: date }")
+            .file("lake/t/day=2026-09-02/b.parquet", content)
+            .parquet("day=2026-09-01/a.parquet", vec![("x", int([1]))]);
+        let table = the_table(&lake.open().await);
+        let answer = query(&table, "SELECT sum(x) FROM t").await;
+        assert!(
+            answer.contains("day=2026-09-02/b.parquet` cannot be read") && answer.contains(expected),
+            "{answer}"
+        );
+        // The other days and the columns are as they were.
+        assert_eq!(query(&table, "SELECT sum(x) FROM t WHERE day < '2026-09-02'").await, "1");
+    };
+    check(b"", "0 bytes are too few for a Parquet file").await;
+    check(b"not Parquet but long enough to look at", "it does not end like a Parquet file").await;
+    for cut in 1..64 {
+        check(&whole[..whole.len() * cut / 64], "").await;
+    }
+}
+
+#[tokio::test]
+async fn tables_without_files() {
+    let lake = Lake::new();
+    let root = lake.path("lake/t").display().to_string();
+    let missing = format!("`{root}` does not exist or is empty; check the location");
+    let check = async |definition: &str, sql: &str, expected: &str| {
+        lake.table(definition);
+        assert_eq!(lake.query(sql).await, expected, "{definition}: {sql}");
+    };
+    let declared = "format: parquet\ncolumns: { x: int, day: date }";
+    check("format: parquet", "SELECT * FROM t", &missing).await;
+    check("format: parquet\npartition_by: { day: date }", "SELECT * FROM t", &missing).await;
+    check(declared, "SELECT * FROM t", &missing).await;
+    fs::create_dir_all(lake.path("lake/t")).unwrap();
+    check(declared, "SELECT count(*), sum(x) FROM t", "0 ").await;
+    check(
+        &format!("{declared}\npartition_by: {{ day: date }}"),
+        "SELECT count(*) FROM t WHERE day = '2026-09-01'",
+        "0",
+    )
+    .await;
+    let unknown =
+        format!("`{root}` has no files that tell the columns of db.t; declare them under `columns`");
+    check("format: parquet", "SELECT * FROM t", &unknown).await;
+}
+
+#[tokio::test]
+async fn declared_columns_have_their_order() {
+    let lake = Lake::new();
+    lake.table("format: parquet\npartition_by: { day: date }\ncolumns:\n  B: bigint\n  day: { type: date, comment: When. }\n  a: varchar(10)\n  none: double")
+        .parquet("day=2026-09-01/x.parquet", vec![("A", text(["one"])), ("b", int([1])), ("hidden", int([0]))]);
+    let catalog = lake.open().await;
+    let table = the_table(&catalog);
+    let columns = table.columns().await.unwrap();
+    let shown: Vec<String> =
+        columns.iter().map(|c| format!("{} {} {}", c.name, c.is_partition, c.comment)).collect();
+    assert_eq!(shown, ["B false ", "day true When.", "a false ", "none false "]);
+    assert_eq!(lake.listed(), Vec::<String>::new());
+    assert_eq!(query(&table, "SELECT * FROM t").await, "1 2026-09-01 one ");
+    assert_eq!(query(&table, "SELECT a, day FROM t WHERE b = 1").await, "one 2026-09-01");
+}
+
+#[tokio::test]
+async fn a_file_may_repeat_its_folder() {
+    let lake = Lake::new();
+    lake.table("format: parquet\npartition_by: { day: date }")
+        .parquet("day=2026-09-01/x.parquet", vec![("day", text(["other"])), ("x", int([1]))]);
+    assert_eq!(lake.query("SELECT * FROM t WHERE day = '2026-09-01'").await, "1 2026-09-01");
+}
+
+#[tokio::test]
+async fn a_table_may_be_one_file() {
+    let lake = Lake::new();
+    lake.file("catalog/db/t.yaml", "location: one.parquet\nformat: parquet\n");
+    lake.file("lake/one.parquet", parquet(vec![("x", int([1, 2]))]));
+    assert_eq!(lake.query("SELECT sum(x) FROM t").await, "3");
+}
+
+#[tokio::test]
+async fn mistakes_stay_with_their_tables() {
+    let lake = days();
+    lake.file("catalog/db/bad.yaml", "location: t\nformat: parquet\ncolumns:\n  x: integr\n")
+        .file("catalog/db/Twice.yaml", "location: t\nformat: parquet\n")
+        .file("catalog/db/twice.yml", "location: t\nformat: parquet\n")
+        .file("catalog/db/ftp.yaml", "location: ftp://x/y\nformat: parquet\n")
+        .file("catalog/loose.yaml", "location: t\nformat: parquet\n")
+        .file("catalog/README.md", "not a table");
+    let catalog = lake.open().await;
+    let root = format!("{}/", lake.path("catalog").display());
+    let problems: Vec<String> =
+        catalog.problems().iter().map(|problem| problem.to_string().replace(&root, "")).collect();
+    assert_eq!(
+        problems,
+        [
+            "db/bad.yaml: columns.x: type `integr` is not known; use one of MySQL's, such as bigint or varchar(20) at line 4 column 6",
+            "location `ftp://x/y` cannot be used: only paths, `file://` and `s3://` are known",
+            "db/twice.yml and db/Twice.yaml are tables of one name; rename one of them",
+            "loose.yaml is not in the folder of a database; move it to `<database>/<table>.yaml`",
+        ]
+    );
+    assert_eq!(query(&the_table(&catalog), "SELECT count(*) FROM t").await, "20");
+    let twice = Arc::clone(&catalog.snapshot().databases["db"].tables["twice"]);
+    assert!(twice.columns().await.unwrap_err().to_string().contains("tables of one name"));
+
+    // A reload keeps the tables that did not change, and sees the others.
+    let before = the_table(&catalog);
+    lake.file("catalog/db/bad.yaml", "location: t\nformat: parquet\ncolumns:\n  x: int\n");
+    catalog.reload().await.unwrap();
+    assert_eq!(catalog.problems().len(), 3);
+    assert!(Arc::ptr_eq(&before, &the_table(&catalog)));
+    lake.table("format: parquet\npartition_by: { day: date, region: string }\ncomment: Changed.");
+    catalog.reload().await.unwrap();
+    assert_eq!(the_table(&catalog).comment, "Changed.");
+}
+
+#[tokio::test]
+async fn a_catalog_that_is_not_there_is_an_error() {
+    let lake = Lake::new();
+    fs::remove_dir(lake.path("catalog")).unwrap();
+    let error = Catalog::open(&lake.config).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!("`{}` does not exist or is empty; check the location", lake.path("catalog").display())
+    );
 }
