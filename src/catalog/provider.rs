@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Statistics, not_impl_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -17,14 +17,14 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
 
-use super::definition::Format;
 use super::layout::Layout;
 use super::prune::{Prune, is_decided};
 use super::statistics;
 use crate::lake::adapter::AdapterFactory;
+use crate::lake::guard::guard;
 use crate::lake::index::Pin;
 use crate::lake::reader::Reader;
-use crate::lake::{self, File, schema};
+use crate::lake::{self, File, schema, text};
 
 /// With up to this many files, all footers are read for the optimizer; with more, some, and the rest is
 /// estimated by size.
@@ -33,6 +33,15 @@ const FOOTERS_MAX: usize = 64;
 const FOOTERS_SAMPLE: usize = 8;
 /// Footers that are read at once.
 const CONCURRENCY: usize = 32;
+
+/// How the files of a scan are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// By Parquet's own names and types.
+    Parquet,
+    /// By the declared columns.
+    Text(text::Format),
+}
 
 /// A table with one consistent set of files.
 #[derive(Debug)]
@@ -76,9 +85,6 @@ impl TableProvider for Pinned {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if self.format != Format::Parquet {
-            return not_impl_err!("tables of format {:?}", self.format);
-        }
         let positions = &self.layout.positions;
         let projection: Vec<usize> = match projection {
             Some(columns) => columns.iter().map(|column| positions[*column]).collect(),
@@ -114,15 +120,19 @@ impl TableProvider for Pinned {
 
 impl Pinned {
     fn source(&self, state: &dyn Session) -> Arc<dyn FileSource> {
-        let table = &self.layout.table;
-        let mut options = state.default_table_options().parquet;
-        // The old type of Spark's times holds years that nanoseconds do not.
-        options.global.coerce_int96 = Some("us".to_owned());
-        let reader = self.reader.for_table(self.pin.location(), Arc::clone(table.file_schema()));
-        let source = ParquetSource::new(table.clone())
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(reader);
-        Arc::new(source)
+        let (table, location) = (&self.layout.table, self.pin.location());
+        let source = match self.format {
+            Format::Text(format) => text::source(format, &self.reader, location, table.clone()),
+            Format::Parquet => {
+                let mut options = state.default_table_options().parquet;
+                // The old type of Spark's times holds years that nanoseconds do not.
+                options.global.coerce_int96 = Some("us".to_owned());
+                let reader = self.reader.for_table(location, Arc::clone(table.file_schema()));
+                let source = ParquetSource::new(table.clone()).with_table_parquet_options(options);
+                Arc::new(source.with_parquet_file_reader_factory(reader)) as Arc<dyn FileSource>
+            }
+        };
+        guard(source, &location.url)
     }
 
     /// What is known of the files together, and of each where footers were read for all.

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::catalog::TableProvider;
 
-use super::definition::{Definition, PartitionType};
+use super::definition::{Definition, Format, PartitionType};
 use super::layout::Layout;
-use super::provider::Pinned;
+use super::provider::{self, Pinned};
 use super::{Column, Error};
 use crate::config::Config;
 use crate::lake::index::{Files, Index, Listings, Pin};
 use crate::lake::partition::Level;
 use crate::lake::reader::Reader;
 use crate::lake::store::Stores;
-use crate::lake::{self, File, schema};
+use crate::lake::{self, File, schema, text};
 
 /// Footers that are read at once to learn the columns.
 const CONCURRENCY: usize = 8;
@@ -56,7 +56,7 @@ pub struct Table {
 /// A table that can be used.
 #[derive(Debug)]
 struct Source {
-    definition: Definition,
+    format: provider::Format,
     levels: Vec<Level>,
     index: Arc<Index>,
     shared: Arc<Shared>,
@@ -132,7 +132,7 @@ impl Table {
         let pin = source.index.pin();
         let layout = source.layout(&pin, self).await?;
         let reader = Arc::clone(&source.shared.reader);
-        Ok(Arc::new(Pinned::new(pin, layout, reader, source.definition.format)))
+        Ok(Arc::new(Pinned::new(pin, layout, reader, source.format)))
     }
 
     /// Forgets listings and schema, so that the next statement sees what is there now.
@@ -151,6 +151,13 @@ impl Table {
 impl Source {
     fn new(definition: Definition, shared: &Arc<Shared>) -> Result<Self, Error> {
         let location = shared.stores.open(&definition.location, &shared.lake)?;
+        let format = match definition.format {
+            Format::Parquet => provider::Format::Parquet,
+            Format::Csv => provider::Format::Text(text::Format::Csv { header: definition.header }),
+            Format::Tsv => provider::Format::Text(text::Format::Tsv),
+            Format::Json => provider::Format::Text(text::Format::Json),
+            Format::Delta | Format::Mysql => unreachable!("refused with the definition"),
+        };
         let level = |(column, PartitionType(data_type)): &(String, PartitionType)| Level {
             column: column.clone(),
             data_type: data_type.clone(),
@@ -160,7 +167,7 @@ impl Source {
             definition.columns.as_ref().map(|columns| Arc::new(Layout::declared(columns, &levels)));
         let index = Arc::new(Index::new(shared.listings.clone(), location, levels.clone()));
         let shared = Arc::clone(shared);
-        Ok(Self { definition, levels, index, shared, declared, inferred: Mutex::default() })
+        Ok(Self { format, levels, index, shared, declared, inferred: Mutex::default() })
     }
 
     /// The columns that are declared, or those of the newest and the oldest files.

@@ -542,3 +542,43 @@ async fn a_catalog_that_is_not_there_is_an_error() {
         format!("`{}` does not exist or is empty; check the location", lake.path("catalog").display())
     );
 }
+
+#[tokio::test]
+async fn text_files_in_folders() {
+    let lake = Lake::new();
+    let columns = "columns: { id: bigint, name: varchar(20) }\npartition_by: { day: date }";
+    lake.file("lake/t/day=2026-09-01/a.csv", "Name,ID\n\"a,b\",1\n\\N,2\n")
+        .file("lake/t/day=2026-09-02/a.csv", "name,id\n,\n");
+    lake.table(&format!("format: csv\nheader: true\n{columns}"));
+    let table = the_table(&lake.open().await);
+    let check = async |sql: &str, expected: &str| assert_eq!(query(&table, sql).await, expected, "{sql}");
+    check(
+        "SELECT id, name, day FROM t WHERE day = '2026-09-01' ORDER BY id",
+        "1 a,b 2026-09-01; 2  2026-09-01",
+    )
+    .await;
+    check("SELECT count(*), count(id), count(name) FROM t", "3 2 2").await;
+    check("SELECT day, count(*) FROM t GROUP BY day ORDER BY day", "2026-09-01 2; 2026-09-02 1").await;
+    lake.file("lake/t/day=2026-09-02/a.csv", "name,id\nx,one\n");
+    let answer = lake.query("SELECT sum(id) FROM t").await;
+    assert!(answer.contains("day=2026-09-02/a.csv"), "{answer}");
+    assert_eq!(lake.query("SELECT sum(id) FROM t WHERE day = '2026-09-01'").await, "3");
+}
+
+#[tokio::test]
+async fn spark_times_of_any_year() {
+    // INT96: nanoseconds of the day, then the Julian day; year 9999 does not fit 64-bit nanoseconds.
+    let schema = "message m { required int96 at; }";
+    let schema = Arc::new(::parquet::schema::parser::parse_message_type(schema).unwrap());
+    let mut writer =
+        ::parquet::file::writer::SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let at = ::parquet::data_type::Int96::from(vec![0, 0, 5_373_484]);
+    column.typed::<::parquet::data_type::Int96Type>().write_batch(&[at], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    let lake = Lake::new();
+    lake.table("format: parquet").file("lake/t/a.parquet", writer.into_inner().unwrap());
+    assert_eq!(lake.query("SELECT at FROM t").await, "9999-12-31T00:00:00");
+}

@@ -11,14 +11,13 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use parquet::DecodeResult;
-use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     FooterTail, PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder, ParquetMetaDataReader,
 };
 
 use super::open::OpenFile;
-use super::{Error, Result, thrift};
+use super::{Error, Result, schema, thrift};
 
 /// Bytes at the end of the file that are read first; most footers and page indexes are within.
 const TAIL_BYTES: u64 = 256 << 10;
@@ -50,10 +49,7 @@ impl Footer {
             }
             _ => metadata,
         };
-        let schema = decode(file, || {
-            let described = metadata.file_metadata();
-            parquet_to_arrow_schema(described.schema_descr(), described.key_value_metadata())
-        })?;
+        let schema = decode(file, || schema::of_parquet(metadata.file_metadata()))?;
         Ok(Self { metadata: Arc::new(metadata), schema: Arc::new(schema) })
     }
 

@@ -11,6 +11,11 @@ use arrow::datatypes::{
     DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit,
 };
 
+use datafusion::datasource::physical_plan::parquet::Int96Coercer;
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::FileMetaData;
+
 use super::{Error, Result};
 
 /// Merges the columns of files into the table's, as the first file writes their names and in its order,
@@ -65,6 +70,15 @@ pub fn check(table: &SchemaRef, file: &SchemaRef, path: &str) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// The columns of a Parquet file as scans read them: the old type of Spark's times, INT96, as microseconds,
+/// because it holds years that nanoseconds do not.
+pub fn of_parquet(metadata: &FileMetaData) -> Result<Schema, ParquetError> {
+    let descriptor = metadata.schema_descr();
+    let schema = parquet_to_arrow_schema(descriptor, metadata.key_value_metadata())?;
+    let coerced = Int96Coercer::new(descriptor, &schema, &TimeUnit::Microsecond).coerce();
+    Ok(coerced.unwrap_or(schema))
 }
 
 /// The type by which a table shows a file's type: one string type, one zone, no encodings.
