@@ -10,8 +10,9 @@ use std::any::TypeId;
 use std::cell::Cell;
 
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, UnaryOperator, Value,
+    BinaryOperator, CaseWhen, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, TimezoneInfo, TypedString,
+    UnaryOperator, Value,
 };
 use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
 use sqlparser::keywords::{self, Keyword};
@@ -122,6 +123,15 @@ impl LakeMySql {
                 Keyword::AND => (B::And, AND),
                 Keyword::DIV => (B::MyIntegerDivide, PRODUCT),
                 _ if is(word, "MOD") => (B::Modulo, PRODUCT),
+                Keyword::REGEXP | Keyword::RLIKE => {
+                    return Some((Operator::Regexp { negated: false }, PREDICATE));
+                }
+                Keyword::NOT
+                    if matches!(&parser.peek_nth_token_ref(1).token,
+                        Token::Word(next) if matches!(next.keyword, Keyword::REGEXP | Keyword::RLIKE)) =>
+                {
+                    return Some((Operator::Regexp { negated: true }, PREDICATE));
+                }
                 _ if is(word, "SOUNDS") => return Some((Operator::SoundsLike, PREDICATE)),
                 _ => return None,
             },
@@ -153,6 +163,13 @@ impl LakeMySql {
                     parser.expect_keyword(Keyword::LIKE)?;
                     let right = parser.parse_subexpr(precedence)?;
                     binary(call("soundex", vec![left]), BinaryOperator::Eq, call("soundex", vec![right]))
+                }
+                Operator::Regexp { negated } => {
+                    if negated {
+                        parser.advance_token();
+                    }
+                    let matches = call("mysql_regexp", vec![left, parser.parse_subexpr(precedence)?]);
+                    if negated { unary(UnaryOperator::Not, matches) } else { matches }
                 }
                 Operator::Binary(operator) => self.right_side(parser, left, operator, precedence)?,
             };
@@ -204,6 +221,7 @@ impl LakeMySql {
                 };
                 return Ok(Some(unary(operator, parser.parse_subexpr(UNARY)?)));
             }
+            Token::LBrace => return odbc_literal(parser),
             Token::Word(word) if word.quote_style.is_none() => word,
             _ => return Ok(None),
         };
@@ -230,6 +248,8 @@ impl LakeMySql {
                 Ok(Some(Expr::Tuple(items)))
             }
             "JSON_VALUE" if called => json_value(parser).map(Some),
+            "TRIM" if called => trim(parser).map(Some),
+            "SUBSTRING" | "SUBSTR" | "MID" if called => substring(parser).map(Some),
             "CASE" => case(parser).map(Some),
             "NOT" => {
                 parser.advance_token();
@@ -255,6 +275,7 @@ impl LakeMySql {
 enum Operator {
     Binary(BinaryOperator),
     SoundsLike,
+    Regexp { negated: bool },
 }
 
 /// Words that cannot be names without quotes.
@@ -382,6 +403,70 @@ fn char_using(parser: &mut Parser) -> Result<Expr, ParserError> {
     Ok(call(result, codes))
 }
 
+/// `TRIM([BOTH | LEADING | TRAILING] [text] FROM expression)` and `TRIM(expression)`.
+fn trim(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let side = parser.parse_one_of_keywords(&[Keyword::BOTH, Keyword::LEADING, Keyword::TRAILING]);
+    let what =
+        if side.is_some() && parser.peek_keyword(Keyword::FROM) { None } else { Some(parser.parse_expr()?) };
+    let from = parser.parse_keyword(Keyword::FROM);
+    let (what, value) = match what {
+        what if from => (what, parser.parse_expr()?),
+        Some(value) if side.is_none() => (None, value),
+        _ => return parser.expected_ref("FROM", parser.peek_token_ref()),
+    };
+    parser.expect_token(&Token::RParen)?;
+    let (name, side) = match side {
+        Some(Keyword::LEADING) => ("ltrim", "leading"),
+        Some(Keyword::TRAILING) => ("rtrim", "trailing"),
+        _ => ("trim", "both"),
+    };
+    Ok(match what {
+        None => call(name, vec![value]),
+        Some(what) => call("mysql_trim", vec![string(side), what, value]),
+    })
+}
+
+/// `SUBSTRING(text FROM start [FOR length])` and with commas.
+fn substring(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let mut arguments = vec![parser.parse_expr()?];
+    if parser.parse_keyword(Keyword::FROM) {
+        arguments.push(parser.parse_expr()?);
+        if parser.parse_keyword(Keyword::FOR) {
+            arguments.push(parser.parse_expr()?);
+        }
+    }
+    while arguments.len() < 3 && parser.consume_token(&Token::Comma) {
+        arguments.push(parser.parse_expr()?);
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(call("substring", arguments))
+}
+
+/// `{d '…'}`, `{t '…'}`, `{ts '…'}`; other braces are the parser's.
+fn odbc_literal(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
+    let (Token::Word(kind), Token::SingleQuotedString(text)) =
+        (parser.peek_nth_token_ref(1).token.clone(), parser.peek_nth_token_ref(2).token.clone())
+    else {
+        return Ok(None);
+    };
+    let data_type = match kind.value.to_ascii_lowercase().as_str() {
+        "d" | "date" => DataType::Date,
+        "t" | "time" => DataType::Time(None, TimezoneInfo::None),
+        "ts" | "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
+        _ => return Ok(None),
+    };
+    for _ in 0..3 {
+        parser.advance_token();
+    }
+    parser.expect_token(&Token::RBrace)?;
+    let value = Value::SingleQuotedString(text).into();
+    Ok(Some(Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: false })))
+}
+
 /// `CAST(expression AS type)`.
 fn cast(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.advance_token();
@@ -491,6 +576,7 @@ fn charset(parser: &mut Parser) -> Result<(), ParserError> {
     {
         parser.advance_token();
     }
+    let _ = parser.parse_keyword(Keyword::BINARY);
     Ok(())
 }
 

@@ -182,9 +182,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Skips a comment. One that is not executed for its version may hold another.
     fn skip_comment(&mut self, rest: &str) -> Result<(), Unreadable> {
-        let end = rest[2..].find("*/").ok_or(Unreadable { offset: self.position })?;
-        self.position += 2 + end + 2;
+        let unclosed = Unreadable { offset: self.position };
+        let end = rest[2..].find("*/").ok_or(Unreadable { offset: self.position })? + 2;
+        let inner = rest.starts_with("/*!") && rest[3..end].contains("/*");
+        let end = if inner { rest[end + 2..].find("*/").ok_or(unclosed)? + end + 2 } else { end };
+        self.position += end + 2;
         Ok(())
     }
 

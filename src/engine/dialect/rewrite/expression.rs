@@ -76,10 +76,6 @@ impl Rewriter<'_> {
             Expr::Like { negated, any: false, expr, pattern, escape_char } => {
                 like(negated, *expr, *pattern, escape_char)
             }
-            Expr::RLike { negated, expr, pattern, .. } => {
-                let matches = call("mysql_regexp", vec![*expr, *pattern]);
-                Ok(if negated { unary(UnaryOperator::Not, matches) } else { matches })
-            }
             Expr::AnyOp { left, compare_op, right, .. } => quantified(*left, compare_op, *right, false),
             Expr::AllOp { left, compare_op, right } => quantified(*left, compare_op, *right, true),
             Expr::Case { case_token, end_token, operand, mut conditions, else_result } => {
@@ -91,11 +87,6 @@ impl Rewriter<'_> {
             Expr::Ceil { expr, .. } => Ok(call("ceil", vec![*expr])),
             Expr::Floor { expr, .. } => Ok(call("floor", vec![*expr])),
             Expr::Position { expr, r#in } => Ok(call("locate", vec![*expr, *r#in])),
-            Expr::Substring { expr, substring_from, substring_for, .. } => {
-                let arguments = [Some(expr), substring_from, substring_for];
-                Ok(call("substring", arguments.into_iter().flatten().map(|argument| *argument).collect()))
-            }
-            Expr::Trim { trim_where, trim_what, expr, .. } => Ok(trim(trim_where, trim_what, *expr)),
             Expr::Cast { expr, data_type, .. } => cast(*expr, &data_type),
             other @ (Expr::IsNull(_)
             | Expr::IsNotNull(_)
@@ -383,7 +374,7 @@ fn in_list(operand: Expr, list: Vec<Expr>, negated: bool) -> Result<Expr> {
 /// LIKE. The pattern's escapes are made plain here: only `\%`, `\_` and `\\` remain.
 fn like(negated: bool, operand: Expr, pattern: Expr, escape: Option<ValueWithSpan>) -> Result<Expr> {
     let escape = match escape.map(|escape| escape.value) {
-        None => Some('\\'),
+        None | Some(Value::Null) => Some('\\'),
         Some(Value::SingleQuotedString(text)) if text.chars().count() <= 1 => text.chars().next(),
         Some(_) => return Err(Error::Arguments("ESCAPE".to_owned())),
     };
@@ -434,23 +425,6 @@ fn quantified(left: Expr, operator: BinaryOperator, right: Expr, all: bool) -> R
         }
         _ if all => Ok(Expr::AllOp { left, compare_op: operator, right }),
         _ => Ok(Expr::AnyOp { left, compare_op: operator, right, is_some: false }),
-    }
-}
-
-fn trim(side: Option<sqlparser::ast::TrimWhereField>, what: Option<Box<Expr>>, operand: Expr) -> Expr {
-    use sqlparser::ast::TrimWhereField as Side;
-    match (side, what) {
-        (None | Some(Side::Both), None) => call("trim", vec![operand]),
-        (Some(Side::Leading), None) => call("ltrim", vec![operand]),
-        (Some(Side::Trailing), None) => call("rtrim", vec![operand]),
-        (side, Some(what)) => {
-            let side = match side {
-                Some(Side::Leading) => "leading",
-                Some(Side::Trailing) => "trailing",
-                _ => "both",
-            };
-            call("mysql_trim", vec![string(side), *what, operand])
-        }
     }
 }
 

@@ -33,15 +33,8 @@ pub fn children(expression: &mut Expr) -> Vec<&mut Expr> {
         | Expr::AllOp { left, right, .. } => {
             vec![left, right]
         }
-        Expr::Like { expr, pattern, .. } | Expr::RLike { expr, pattern, .. } => vec![expr, pattern],
+        Expr::Like { expr, pattern, .. } => vec![expr, pattern],
         Expr::Position { expr, r#in } => vec![expr, r#in],
-        Expr::Substring { expr, substring_from, substring_for, .. } => std::iter::once(expr.as_mut())
-            .chain(substring_from.as_deref_mut())
-            .chain(substring_for.as_deref_mut())
-            .collect(),
-        Expr::Trim { trim_what, expr, .. } => {
-            trim_what.as_deref_mut().into_iter().chain([expr.as_mut()]).collect()
-        }
         Expr::Tuple(items) => items.iter_mut().collect(),
         Expr::Case { operand, conditions, else_result, .. } => operand
             .as_deref_mut()
