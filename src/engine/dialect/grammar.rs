@@ -392,15 +392,14 @@ fn char_using(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.advance_token();
     parser.expect_token(&Token::LParen)?;
     let codes = parser.parse_comma_separated(Parser::parse_expr)?;
-    let mut result = "char";
+    let mut text = false;
     if parser.parse_keyword(Keyword::USING) {
         // With a character set the answer is text, not bytes.
-        if !parser.parse_identifier()?.value.eq_ignore_ascii_case("binary") {
-            result = "mysql_char_text";
-        }
+        text = !parser.parse_identifier()?.value.eq_ignore_ascii_case("binary");
     }
     parser.expect_token(&Token::RParen)?;
-    Ok(call(result, codes))
+    let bytes = call("char", codes);
+    Ok(if text { call("mysql_cast_char", vec![bytes]) } else { bytes })
 }
 
 /// `TRIM([BOTH | LEADING | TRAILING] [text] FROM expression)` and `TRIM(expression)`.
@@ -417,14 +416,14 @@ fn trim(parser: &mut Parser) -> Result<Expr, ParserError> {
         _ => return parser.expected_ref("FROM", parser.peek_token_ref()),
     };
     parser.expect_token(&Token::RParen)?;
-    let (name, side) = match side {
-        Some(Keyword::LEADING) => ("ltrim", "leading"),
-        Some(Keyword::TRAILING) => ("rtrim", "trailing"),
-        _ => ("trim", "both"),
+    let name = match side {
+        Some(Keyword::LEADING) => "ltrim",
+        Some(Keyword::TRAILING) => "rtrim",
+        _ => "trim",
     };
     Ok(match what {
         None => call(name, vec![value]),
-        Some(what) => call("mysql_trim", vec![string(side), what, value]),
+        Some(what) => call(name, vec![value, what]),
     })
 }
 

@@ -3,19 +3,34 @@
 //! It knows types and expressions; no table, no session.
 
 use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::Operator;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, TypePlanner};
+use sqlparser::ast::BinaryOperator;
 
-/// Plans MySQL's operators.
+use crate::engine::functions::operator::compare::{agree, comparison, type_of};
+
+/// Plans MySQL's comparisons. Operands of one kind are left to DataFusion: files are pruned by them.
 #[derive(Debug)]
 pub struct MySqlPlanner;
 
 impl ExprPlanner for MySqlPlanner {
-    fn plan_binary_op(
-        &self,
-        expr: RawBinaryExpr,
-        _schema: &DFSchema,
-    ) -> Result<PlannerResult<RawBinaryExpr>> {
-        Ok(PlannerResult::Original(expr))
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let operator = match expr.op {
+            BinaryOperator::Eq => Operator::Eq,
+            BinaryOperator::NotEq => Operator::NotEq,
+            BinaryOperator::Lt => Operator::Lt,
+            BinaryOperator::LtEq => Operator::LtEq,
+            BinaryOperator::Gt => Operator::Gt,
+            BinaryOperator::GtEq => Operator::GtEq,
+            BinaryOperator::Spaceship => Operator::IsNotDistinctFrom,
+            _ => return Ok(PlannerResult::Original(expr)),
+        };
+        match (type_of(&expr.left, schema), type_of(&expr.right, schema)) {
+            (Some(left), Some(right)) if !agree(&left, &right) => {
+                comparison(operator, expr.left, expr.right, (&left, &right)).map(PlannerResult::Planned)
+            }
+            _ => Ok(PlannerResult::Original(expr)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod date;
 pub mod encode;
 pub mod json;
 pub mod number;
+pub mod operator;
 pub mod session;
 pub mod string;
 
@@ -70,6 +71,7 @@ static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         encode::functions(),
         json::functions(),
         number::functions(),
+        operator::functions(),
         string::functions(),
     ];
     functions.into_iter().flatten().map(signature::Function::into_udf).collect()

@@ -457,6 +457,15 @@ impl Call<'_> {
         None
     }
 
+    /// A value for each row: what is constant is repeated.
+    pub fn spread(&self, cells: &Cells<ArrayRef>) -> Result<ArrayRef> {
+        if !cells.is_constant() {
+            return Ok(Arc::clone(cells.array()));
+        }
+        let picks: Vec<(usize, usize)> = vec![(0, 0); self.rows];
+        Ok(arrow::compute::interleave(&[&**cells.array() as &dyn Array], &picks)?)
+    }
+
     /// A column of texts; the closure writes a row's text and answers `None` for NULL.
     pub fn texts(&self, mut row: impl FnMut(usize, &mut String) -> Option<()>) -> Result<ArrayRef> {
         self.try_texts(|index, text| Ok(row(index, text)))

@@ -3,8 +3,8 @@
 //! It knows syntax. Conversions that depend on types are `mysql_…` functions or are left to planning.
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Ident, Interval, UnaryOperator,
-    Value, ValueWithSpan,
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Ident, Interval,
+    UnaryOperator, Value, ValueWithSpan,
 };
 
 use super::super::front::literal_string;
@@ -15,6 +15,8 @@ use crate::engine::error::{Error, Result};
 
 /// How deep an expression's tree may be; every later pass walks it.
 const DEPTH_MAX: usize = 1_500;
+/// How many expressions a statement may have as copies of others.
+const COPIED_MAX: usize = 100_000;
 
 impl Rewriter<'_> {
     /// Rewrites an expression where a truth is asked for: WHERE, ON, HAVING, operands of AND.
@@ -78,11 +80,8 @@ impl Rewriter<'_> {
             }
             Expr::AnyOp { left, compare_op, right, .. } => quantified(*left, compare_op, *right, false),
             Expr::AllOp { left, compare_op, right } => quantified(*left, compare_op, *right, true),
-            Expr::Case { case_token, end_token, operand, mut conditions, else_result } => {
-                if operand.is_none() {
-                    conditions.iter_mut().for_each(|when| truth(&mut when.condition));
-                }
-                Ok(Expr::Case { case_token, end_token, operand, conditions, else_result })
+            Expr::Case { operand, conditions, else_result, .. } => {
+                self.case(operand, conditions, else_result)
             }
             Expr::Ceil { expr, .. } => Ok(call("ceil", vec![*expr])),
             Expr::Floor { expr, .. } => Ok(call("floor", vec![*expr])),
@@ -94,15 +93,45 @@ impl Rewriter<'_> {
             | Expr::Tuple(_)
             | Expr::Interval(_)) => Ok(other),
             Expr::MatchAgainst { .. } => Err(Error::NotSupported("MATCH … AGAINST".to_owned())),
-            Expr::MemberOf(member) => {
-                let (mut value, mut array) = (*member.value, *member.array);
-                self.expression(&mut value)?;
-                self.expression(&mut array)?;
-                Ok(call("mysql_member_of", vec![value, array]))
-            }
             other => Err(Error::NotSupported(other.to_string().chars().take(60).collect())),
         }
     }
+}
+
+impl Rewriter<'_> {
+    /// CASE as a function, which knows MySQL's type of several results; it becomes a CASE again when it is simplified.
+    fn case(
+        &mut self,
+        operand: Option<Box<Expr>>,
+        conditions: Vec<CaseWhen>,
+        otherwise: Option<Box<Expr>>,
+    ) -> Result<Expr> {
+        let mut arguments = Vec::with_capacity(conditions.len() * 2 + 1);
+        for CaseWhen { mut condition, result } in conditions {
+            match &operand {
+                Some(operand) => condition = compare(self.copy(operand)?, BinaryOperator::Eq, condition)?,
+                None => truth(&mut condition),
+            }
+            arguments.extend([condition, result]);
+        }
+        arguments.extend(otherwise.map(|otherwise| *otherwise));
+        Ok(call("mysql_case", arguments))
+    }
+
+    /// A copy of an expression; nested copies of copies would grow without end.
+    fn copy(&mut self, expression: &Expr) -> Result<Expr> {
+        let mut copy = expression.clone();
+        self.copied += size(&mut copy);
+        if self.copied > COPIED_MAX {
+            return Err(Error::TooComplex("CASE compares too large an expression".to_owned()));
+        }
+        Ok(copy)
+    }
+}
+
+/// How many expressions there are in one.
+fn size(expression: &mut Expr) -> usize {
+    1 + children(expression).into_iter().map(size).sum::<usize>()
 }
 
 /// A column, a variable, or a call that MySQL writes without parentheses.
@@ -207,7 +236,7 @@ fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> 
         B::Multiply => "mysql_multiply",
         B::Divide => "mysql_divide",
         B::MyIntegerDivide => "mysql_div",
-        B::Modulo => "mysql_mod",
+        B::Modulo => "mod",
         B::BitwiseOr => "mysql_bit_or",
         B::BitwiseAnd => "mysql_bit_and",
         B::BitwiseXor => "mysql_bit_xor",

@@ -2,13 +2,12 @@
 //!
 //! It knows names and numbers of arguments. Whether a function exists is decided when the query is planned.
 
-use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    CaseWhen, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Value, WindowType,
 };
 
-use super::super::grammar::{binary, call, string};
+use super::super::grammar::{call, string};
 use super::expression::{move_date, truth};
 use super::tree::children;
 use super::{Rewriter, lower};
@@ -62,19 +61,12 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
         "if" => match <[Expr; 3]>::try_from(arguments) {
             Ok([mut condition, then, otherwise]) => {
                 truth(&mut condition);
-                Ok(case(condition, then, Some(otherwise)))
+                Ok(call("if", vec![condition, then, otherwise]))
             }
             Err(_) => wrong_count(),
         },
         "isnull" => match <[Expr; 1]>::try_from(arguments) {
             Ok([operand]) => Ok(Expr::IsNull(Box::new(operand))),
-            Err(_) => wrong_count(),
-        },
-        "nullif" => match <[Expr; 2]>::try_from(arguments) {
-            Ok([value, other]) => {
-                let equal = binary(value.clone(), sqlparser::ast::BinaryOperator::Eq, other);
-                Ok(case(equal, Expr::Value(Value::Null.into()), Some(value)))
-            }
             Err(_) => wrong_count(),
         },
         "date_add" | "adddate" | "date_sub" | "subdate" => match <[Expr; 2]>::try_from(arguments) {
@@ -93,10 +85,6 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
         },
         "timestampadd" => match <[Expr; 3]>::try_from(arguments) {
             Ok([unit, amount, date]) => Ok(call("mysql_date_add", vec![date, amount, unit])),
-            Err(_) => wrong_count(),
-        },
-        "mod" => match <[Expr; 2]>::try_from(arguments) {
-            Ok([left, right]) => Ok(call("mysql_mod", vec![left, right])),
             Err(_) => wrong_count(),
         },
         "schema" => Ok(call("database", arguments)),
@@ -153,16 +141,6 @@ fn unit_to_string(function: &mut Function) {
     {
         let unit = unit.value.to_ascii_uppercase();
         *first = string(unit.strip_prefix("SQL_TSI_").unwrap_or(&unit));
-    }
-}
-
-fn case(condition: Expr, result: Expr, otherwise: Option<Expr>) -> Expr {
-    Expr::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions: vec![CaseWhen { condition, result }],
-        else_result: otherwise.map(Box::new),
     }
 }
 

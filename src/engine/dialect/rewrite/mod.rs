@@ -36,6 +36,8 @@ pub struct Rewriter<'a> {
     tables: BTreeSet<TableName>,
     /// How deep the tree is at the place that is rewritten.
     depth: usize,
+    /// How many expressions were made by copying others.
+    copied: usize,
 }
 
 /// Whether anybody can name a query's columns.
@@ -51,7 +53,7 @@ impl<'a> Rewriter<'a> {
     /// A rewriter for the statement with these tokens.
     pub fn new(sql: &'a str, tokens: &[TokenWithSpan], mode: Mode) -> Self {
         let items = outputs::select_lists(tokens);
-        Self { sql, items, mode, ctes: Vec::new(), tables: BTreeSet::new(), depth: 0 }
+        Self { sql, items, mode, ctes: Vec::new(), tables: BTreeSet::new(), depth: 0, copied: 0 }
     }
 
     /// Rewrites the outermost query; answers its headings.

@@ -1,0 +1,457 @@
+//! `+ - * / DIV` and the sign: exact on integers and decimals, with MySQL's types, never wrapping around.
+//!
+//! MySQL 8.0 manual, 12.6.1: integers give BIGINT, unsigned if one operand is; a decimal operand makes the result
+//! exact with the digits that it needs; a float or a string makes it DOUBLE. What leaves its type is error 1690,
+//! dividing by zero is NULL and a warning.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Decimal256Array, Scalar};
+use arrow::compute::cast;
+use arrow::compute::kernels::numeric;
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, TimeUnit, i256};
+use arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, Result};
+
+use super::super::convert::{Cells, decimal, shared};
+use super::super::error::Error;
+use super::super::signature::{Call, Function, Types};
+use super::super::unify::digits;
+
+/// How many digits `/` adds after the point: `div_precision_increment`.
+const DIVISION_DIGITS: i8 = 4;
+
+pub fn functions() -> Vec<Function> {
+    vec![
+        Function::new("mysql_add", 2..=2, |types| sum_type(types), |call| arithmetic(call, Operator::Add)),
+        Function::new(
+            "mysql_subtract",
+            2..=2,
+            |types| sum_type(types),
+            |call| arithmetic(call, Operator::Subtract),
+        ),
+        Function::new("mysql_multiply", 2..=2, product_type, |call| arithmetic(call, Operator::Multiply)),
+        Function::new("mysql_divide", 2..=2, quotient_type, divide),
+        Function::new("mysql_div", 2..=2, integer_quotient_type, divide_integers),
+        Function::new("mysql_negate", 1..=1, negative_type, negate),
+    ]
+}
+
+/// What kind of number a type is in arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Integer { unsigned: bool, digits: u8 },
+    Decimal { precision: u8, scale: i8 },
+    Double,
+}
+
+impl Number {
+    fn of(types: &Types<'_>, argument: usize) -> Self {
+        let data_type = types.of(argument);
+        match data_type {
+            // A literal has as many digits as are written, so that `price * 2` stays small.
+            DataType::Int64 => {
+                let literal =
+                    types.integer(argument).map(|value| value.unsigned_abs().max(1).ilog10() as u8 + 1);
+                Self::Integer { unsigned: false, digits: literal.unwrap_or(19) }
+            }
+            DataType::Null | DataType::Boolean => Self::Integer { unsigned: false, digits: 1 },
+            DataType::Date32 | DataType::Date64 => Self::Integer { unsigned: false, digits: 8 },
+            DataType::Timestamp(TimeUnit::Second, _) | DataType::Duration(TimeUnit::Second) => {
+                Self::Integer { unsigned: false, digits: 14 }
+            }
+            integer if integer.is_integer() => {
+                Self::Integer { unsigned: integer.is_unsigned_integer(), digits: digits(integer).0 }
+            }
+            exact if exact.is_decimal() => {
+                let (precision, scale) = digits(exact);
+                Self::Decimal { precision, scale }
+            }
+            _ => Self::Double,
+        }
+    }
+
+    /// Digits before and after the point.
+    fn parts(self) -> (i8, i8) {
+        match self {
+            Self::Integer { digits, .. } => (digits as i8, 0),
+            Self::Decimal { precision, scale } => (precision as i8 - scale, scale),
+            Self::Double => (0, 0),
+        }
+    }
+
+    fn unsigned(self) -> bool {
+        matches!(self, Self::Integer { unsigned: true, .. })
+    }
+}
+
+/// The type for two operands; `exact` gives digits before and after the point for exact ones that are not integers.
+fn type_of(types: &Types<'_>, exact: fn((i8, i8), (i8, i8)) -> (i8, i8)) -> DataType {
+    let (left, right) = (Number::of(types, 0), Number::of(types, 1));
+    match (left, right) {
+        (Number::Double, _) | (_, Number::Double) => DataType::Float64,
+        (Number::Integer { .. }, Number::Integer { .. }) => integer_type(left, right),
+        _ => {
+            let (whole, scale) = exact(left.parts(), right.parts());
+            exact_type(whole, scale)
+        }
+    }
+}
+
+fn integer_type(left: Number, right: Number) -> DataType {
+    if left.unsigned() || right.unsigned() { DataType::UInt64 } else { DataType::Int64 }
+}
+
+/// MySQL's decimals have at most 65 digits, 30 of them after the point.
+fn exact_type(whole: i8, scale: i8) -> DataType {
+    let scale = scale.min(decimal::SCALE);
+    decimal::data_type(
+        (i16::from(whole) + i16::from(scale)).clamp(1, i16::from(decimal::PRECISION)) as u8,
+        scale,
+    )
+}
+
+fn sum_type(types: &Types<'_>) -> Result<DataType> {
+    Ok(type_of(types, |left, right| (left.0.max(right.0) + 1, left.1.max(right.1))))
+}
+
+fn product_type(types: &Types<'_>) -> Result<DataType> {
+    Ok(type_of(types, |left, right| (left.0 + right.0, left.1 + right.1)))
+}
+
+fn quotient_type(types: &Types<'_>) -> Result<DataType> {
+    let (left, right) = (Number::of(types, 0), Number::of(types, 1));
+    if left == Number::Double || right == Number::Double {
+        return Ok(DataType::Float64);
+    }
+    let ((whole, scale), (_, right_scale)) = (left.parts(), right.parts());
+    Ok(exact_type(whole + right_scale, scale + DIVISION_DIGITS))
+}
+
+fn integer_quotient_type(types: &Types<'_>) -> Result<DataType> {
+    Ok(integer_type(Number::of(types, 0), Number::of(types, 1)))
+}
+
+fn negative_type(types: &Types<'_>) -> Result<DataType> {
+    Ok(match Number::of(types, 0) {
+        Number::Integer { .. } => DataType::Int64,
+        Number::Decimal { precision, scale } => decimal::data_type(precision, scale),
+        Number::Double => DataType::Float64,
+    })
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+}
+
+impl Operator {
+    fn arrow(self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Add => numeric::add(left, right),
+            Self::Subtract => numeric::sub(left, right),
+            Self::Multiply => numeric::mul(left, right),
+        }
+    }
+
+    fn wide(self, left: i128, right: i128) -> Option<i128> {
+        match self {
+            Self::Add => left.checked_add(right),
+            Self::Subtract => left.checked_sub(right),
+            Self::Multiply => left.checked_mul(right),
+        }
+    }
+
+    fn sign(self) -> char {
+        match self {
+            Self::Add => '+',
+            Self::Subtract => '-',
+            Self::Multiply => '*',
+        }
+    }
+}
+
+fn arithmetic(call: &Call<'_>, operator: Operator) -> Result<ArrayRef> {
+    let too_large = |kind| out_of_range(call, kind, &format!(" {} ", operator.sign()));
+    match call.returns {
+        DataType::Int64 => {
+            let (left, right) = (call.int(0)?, call.int(1)?);
+            operator.arrow(&*datum(&left), &*datum(&right)).map_err(|_| too_large("BIGINT"))
+        }
+        DataType::UInt64 => {
+            let (left, right) = (integers(call, 0)?, integers(call, 1)?);
+            call.try_primitives::<arrow::datatypes::UInt64Type>(|row| {
+                let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+                let result = operator.wide(left, right).and_then(|result| u64::try_from(result).ok());
+                result.map(Some).ok_or_else(|| too_large("BIGINT UNSIGNED"))
+            })
+        }
+        DataType::Float64 => {
+            let (left, right) = (call.double(0)?, call.double(1)?);
+            let result = operator.arrow(&*datum(&left), &*datum(&right))?;
+            finite(result).ok_or_else(|| too_large("DOUBLE"))
+        }
+        returns => {
+            let (left, right) = (exact(call, 0, returns)?, exact(call, 1, returns)?);
+            let result = operator.arrow(&*datum(&left), &*datum(&right)).map_err(|_| too_large("DECIMAL"))?;
+            relabelled(&result, returns).map_err(|_| too_large("DECIMAL"))
+        }
+    }
+}
+
+/// `/`: exact with four more digits after the point, or DOUBLE.
+fn divide(call: &Call<'_>) -> Result<ArrayRef> {
+    let too_large = |kind| out_of_range(call, kind, " / ");
+    if *call.returns == DataType::Float64 {
+        let (left, right) = (call.double(0)?, call.double(1)?);
+        return call.try_primitives::<Float64Type>(|row| {
+            let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+            if right == 0.0 {
+                return Ok(by_zero(call));
+            }
+            let quotient = left / right;
+            if quotient.is_finite() { Ok(Some(quotient)) } else { Err(too_large("DOUBLE")) }
+        });
+    }
+    let scale = decimal::scale(call.returns);
+    // Most quotients fit 128 bits; those of large decimals are computed in 256.
+    let shift = |left: i8, right: i8| (scale - left + right).max(0) as u32;
+    if let (Some((left, left_scale)), Some((right, right_scale)), DataType::Decimal128(..)) =
+        (narrow(call, 0)?, narrow(call, 1)?, call.returns)
+    {
+        let power = 10_i128.pow(shift(left_scale, right_scale));
+        let result = call.try_primitives::<Decimal128Type>(|row| {
+            let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+            if right == 0 {
+                return Ok(by_zero(call));
+            }
+            match left.checked_mul(power) {
+                Some(left) => Ok(Some(rounded(left, right))),
+                None => {
+                    let wide = i256::from_i128(left).wrapping_mul(i256::from_i128(power));
+                    let quotient = rounded_wide(wide, i256::from_i128(right)).to_i128();
+                    quotient.map(Some).ok_or_else(|| too_large("DECIMAL"))
+                }
+            }
+        })?;
+        return relabelled_bits(result, call.returns);
+    }
+    let ((left, left_scale), (right, right_scale)) = (wide(call, 0)?, wide(call, 1)?);
+    let power = decimal::power(shift(left_scale, right_scale));
+    let result = call.try_primitives::<Decimal256Type>(|row| {
+        let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+        if right == i256::ZERO {
+            return Ok(by_zero(call));
+        }
+        let left = left.checked_mul(power).ok_or_else(|| too_large("DECIMAL"))?;
+        Ok(Some(rounded_wide(left, right)))
+    })?;
+    let labelled = relabelled_bits(result, &DataType::Decimal256(76, scale))?;
+    Ok(cast(&labelled, call.returns)?)
+}
+
+/// DIV: the quotient without its fraction.
+fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
+    let kind = if *call.returns == DataType::UInt64 { "BIGINT UNSIGNED" } else { "BIGINT" };
+    let too_large = || out_of_range(call, kind, " DIV ");
+    let integral = |argument: usize| {
+        let kind = call.kind(argument);
+        kind.is_integer() || matches!(kind, DataType::Boolean | DataType::Null)
+    };
+    let quotient: Box<dyn Fn(usize) -> Result<Option<i128>>> = if integral(0) && integral(1) {
+        let (left, right) = (integers(call, 0)?, integers(call, 1)?);
+        Box::new(move |row| {
+            let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+            Ok(if right == 0 { by_zero(call) } else { Some(left / right) })
+        })
+    } else if call.kind(0).is_decimal() && (call.kind(1).is_decimal() || integral(1))
+        || integral(0) && call.kind(1).is_decimal()
+    {
+        let ((left, left_scale), (right, right_scale)) = (wide(call, 0)?, wide(call, 1)?);
+        let scale = left_scale.max(right_scale);
+        let (left_power, right_power) =
+            (decimal::power((scale - left_scale) as u32), decimal::power((scale - right_scale) as u32));
+        Box::new(move |row| {
+            let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+            if right == i256::ZERO {
+                return Ok(by_zero(call));
+            }
+            let (left, right) = (left.checked_mul(left_power), right.checked_mul(right_power));
+            let (Some(left), Some(right)) = (left, right) else {
+                return Err(out_of_range(call, "BIGINT", " DIV "));
+            };
+            left.wrapping_div(right).to_i128().map(Some).ok_or_else(|| out_of_range(call, "BIGINT", " DIV "))
+        })
+    } else {
+        let (left, right) = (call.double(0)?, call.double(1)?);
+        Box::new(move |row| {
+            let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
+            Ok(if right == 0.0 { by_zero(call) } else { Some((left / right).trunc() as i128) })
+        })
+    };
+    if *call.returns == DataType::UInt64 {
+        call.try_primitives::<arrow::datatypes::UInt64Type>(|row| {
+            quotient(row)?.map(|value| u64::try_from(value).map_err(|_| too_large())).transpose()
+        })
+    } else {
+        call.try_primitives::<arrow::datatypes::Int64Type>(|row| {
+            quotient(row)?.map(|value| i64::try_from(value).map_err(|_| too_large())).transpose()
+        })
+    }
+}
+
+fn negate(call: &Call<'_>) -> Result<ArrayRef> {
+    let too_large = |kind| out_of_range(call, kind, "-");
+    match call.returns {
+        DataType::Int64 => {
+            let value = integers(call, 0)?;
+            call.try_primitives::<arrow::datatypes::Int64Type>(|row| {
+                let Some(value) = value.at(row) else { return Ok(None) };
+                i64::try_from(-value).map(Some).map_err(|_| too_large("BIGINT"))
+            })
+        }
+        DataType::Float64 => {
+            let value = call.double(0)?;
+            call.doubles(|row| value.at(row).map(|value| -value))
+        }
+        returns => {
+            let value = exact(call, 0, returns)?;
+            let negative = Cells::of(numeric::neg(value.array())?);
+            let negative =
+                if value.is_constant() { Cells::constant(negative.array().clone()) } else { negative };
+            call.spread(&negative)
+        }
+    }
+}
+
+/// An operand as integers wider than both BIGINTs.
+fn integers(call: &Call<'_>, argument: usize) -> Result<Integers> {
+    Ok(match call.kind(argument) {
+        DataType::UInt64 => Integers::Unsigned(call.bits(argument)?),
+        _ => Integers::Signed(call.int(argument)?),
+    })
+}
+
+enum Integers {
+    Signed(Cells<arrow::array::Int64Array>),
+    Unsigned(Cells<arrow::array::UInt64Array>),
+}
+
+impl Integers {
+    fn at(&self, row: usize) -> Option<i128> {
+        match self {
+            Self::Signed(cells) => cells.at(row).map(Into::into),
+            Self::Unsigned(cells) => cells.at(row).map(Into::into),
+        }
+    }
+}
+
+/// An exact operand as the kind of decimal that the result is, with its own scale.
+fn exact(call: &Call<'_>, argument: usize, returns: &DataType) -> Result<Cells<ArrayRef>> {
+    let kind = call.kind(argument);
+    let (precision, scale) = if kind.is_decimal() { digits(kind) } else { (20, 0) };
+    let to = match returns {
+        DataType::Decimal256(..) => DataType::Decimal256(precision, scale),
+        _ => DataType::Decimal128(precision.min(38), scale),
+    };
+    plain(call, argument)?.map(|array| Ok(cast(array, &to)?))
+}
+
+/// An exact operand in 128 bits with its scale, if it fits.
+fn narrow(call: &Call<'_>, argument: usize) -> Result<Option<(Cells<Decimal128Array>, i8)>> {
+    if matches!(call.kind(argument), DataType::Decimal256(..)) {
+        return Ok(None);
+    }
+    let scale = decimal::scale(call.kind(argument));
+    let cells = plain(call, argument)?.map(|array| {
+        Ok(cast(array, &DataType::Decimal128(38, scale))?.as_primitive::<Decimal128Type>().clone())
+    })?;
+    Ok(Some((cells, scale)))
+}
+
+/// An exact operand in 256 bits with its scale.
+fn wide(call: &Call<'_>, argument: usize) -> Result<(Cells<Decimal256Array>, i8)> {
+    let scale = decimal::scale(call.kind(argument));
+    Ok((plain(call, argument)?.map(decimal::wide)?, scale))
+}
+
+/// Decimals as they are, everything else that is exact as integers.
+fn plain(call: &Call<'_>, argument: usize) -> Result<Cells<ArrayRef>> {
+    match call.kind(argument) {
+        DataType::UInt64 => call.raw(argument),
+        kind if kind.is_decimal() => call.raw(argument),
+        _ => call.int(argument)?.map(|array| Ok(shared(array.clone()))),
+    }
+}
+
+/// The operand of an Arrow kernel.
+fn datum<A: Array + Clone + 'static>(cells: &Cells<A>) -> Box<dyn Datum> {
+    let array = cells.array().clone();
+    if cells.is_constant() { Box::new(Scalar::new(array)) } else { Box::new(array) }
+}
+
+/// The same decimals with another precision; a scale beyond MySQL's 30 digits is rounded.
+fn relabelled(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if decimal::scale(array.data_type()) != decimal::scale(to) {
+        return Ok(cast(array, to)?);
+    }
+    relabelled_bits(Arc::clone(array), to)
+}
+
+/// The same bits as decimals of a type.
+fn relabelled_bits(array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    Ok(match to {
+        DataType::Decimal128(precision, scale) => shared(
+            array.as_primitive::<Decimal128Type>().clone().with_precision_and_scale(*precision, *scale)?,
+        ),
+        DataType::Decimal256(precision, scale) => shared(
+            array.as_primitive::<Decimal256Type>().clone().with_precision_and_scale(*precision, *scale)?,
+        ),
+        _ => array,
+    })
+}
+
+/// A column of doubles, unless one of them is no number.
+fn finite(array: ArrayRef) -> Option<ArrayRef> {
+    let values = array.as_primitive::<Float64Type>();
+    let all = match values.nulls() {
+        None => values.values().iter().all(|value| value.is_finite()),
+        Some(_) => values.iter().flatten().all(f64::is_finite),
+    };
+    all.then_some(array)
+}
+
+/// The nearest quotient; halves go away from zero.
+fn rounded(left: i128, right: i128) -> i128 {
+    let (quotient, remainder) = (left / right, left % right);
+    let up = remainder.unsigned_abs() >= right.unsigned_abs().div_ceil(2);
+    let sign = if (left < 0) == (right < 0) { 1 } else { -1 };
+    if up && remainder != 0 { quotient + sign } else { quotient }
+}
+
+fn rounded_wide(left: i256, right: i256) -> i256 {
+    let (quotient, remainder) = (left.wrapping_div(right), left.wrapping_rem(right));
+    let twice = remainder.wrapping_abs().wrapping_mul(i256::from_i128(2));
+    let sign = if left.is_negative() == right.is_negative() { i256::ONE } else { i256::MINUS_ONE };
+    if remainder != i256::ZERO && twice >= right.wrapping_abs() {
+        quotient.wrapping_add(sign)
+    } else {
+        quotient
+    }
+}
+
+fn by_zero<T>(call: &Call<'_>) -> Option<T> {
+    call.warn(1365, "Division by 0");
+    None
+}
+
+fn out_of_range(call: &Call<'_>, kind: &'static str, operator: &str) -> DataFusionError {
+    let names: Vec<&str> = (0..call.count()).map(|argument| call.field(argument).name().as_str()).collect();
+    let expression = match names.as_slice() {
+        [operand] => format!("{operator}{operand}"),
+        _ => format!("({})", names.join(operator)),
+    };
+    Error::OutOfRange { kind, expression }.into()
+}
