@@ -1,11 +1,10 @@
-//! MySQL's operators as functions: arithmetic, bits, CASE, comparisons of mixed types.
+//! MySQL's operators as functions: arithmetic, CASE, comparisons of mixed types.
 //!
 //! They know values and types; how an operator was written is the dialect's.
 
 pub mod compare;
 
 mod arithmetic;
-mod bits;
 mod choice;
 
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
 use super::convert::{self, decimal};
-use super::signature::{Call, Function, Types, is_text, returns};
+use super::signature::{Call, Function, Types, returns};
 use super::udf;
 use super::unify::digits;
 
@@ -29,11 +28,9 @@ pub const INSTANT: fn() -> DataType = || DataType::Timestamp(TimeUnit::Microseco
 /// The operators.
 pub fn functions() -> Vec<Function> {
     let mut functions = arithmetic::functions();
-    functions.extend(bits::functions());
     functions.extend(choice::functions());
     functions.extend([
         Function::new("mysql_summand", 1..=1, summand_type, summand).rewrite(plain_summand),
-        Function::new("mysql_text", 1..=1, returns::text, text).rewrite(plain_text),
         Function::new("mysql_row_key", 2.., returns::blob, row_key),
         Function::new("mysql_instant", 1..=1, |_| Ok(INSTANT()), instant).stable(),
     ]);
@@ -84,18 +81,6 @@ fn plain_summand(mut arguments: Vec<Expr>, info: &SimplifyContext) -> Result<Exp
         number if number.is_numeric() || number.is_null() => cast(argument, &to),
         _ => udf("mysql_cast_double")?.call(vec![argument]),
     }))
-}
-
-fn text(call: &Call<'_>) -> Result<ArrayRef> {
-    let text = call.text(0)?;
-    call.slices(|row| text.at(row))
-}
-
-fn plain_text(mut arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
-    Ok(match (info.get_data_type(&arguments[0])?, arguments.pop()) {
-        (from, Some(argument)) if is_text(&from) => ExprSimplifyResult::Simplified(argument),
-        (_, argument) => ExprSimplifyResult::Original(argument.into_iter().collect()),
-    })
 }
 
 /// One value for several: equal rows have equal keys, a row with a NULL has none. COUNT(DISTINCT a, b) counts them.
