@@ -10,6 +10,7 @@ pub mod partition;
 pub mod adapter;
 pub mod schema;
 
+pub mod delta;
 pub mod guard;
 pub mod reader;
 pub mod text;
@@ -18,6 +19,7 @@ mod cache;
 mod footer;
 mod open;
 mod thrift;
+mod values;
 
 use std::error::Error as _;
 use std::sync::Arc;

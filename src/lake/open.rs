@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectMeta};
 
 use super::store::Location;
@@ -18,6 +19,9 @@ use super::{Error, Result};
 
 /// Ranges of a remote file that are this close are read in one request.
 const GAP_BYTES_MAX: u64 = 1 << 20;
+
+/// The time of change of files whose names are never used twice: their size is all that is checked.
+pub const UNKNOWN_TIME: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
 /// An open file. Cheap to clone; all clones read the same version.
 #[derive(Clone, Debug)]
@@ -162,6 +166,7 @@ async fn get(location: &Location, meta: &ObjectMeta, range: Option<Range<u64>>) 
     let same = result.meta.size == meta.size
         && match (&meta.e_tag, &result.meta.e_tag) {
             (Some(expected), Some(found)) => expected == found,
+            _ if meta.last_modified == UNKNOWN_TIME => true,
             // HTTP tells the time of change in seconds, listings in milliseconds.
             _ => result.meta.last_modified.timestamp() == meta.last_modified.timestamp(),
         };

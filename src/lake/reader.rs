@@ -3,19 +3,23 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
@@ -49,6 +53,40 @@ impl Reader {
         self.files.footer(location, meta, load).await
     }
 
+    /// The rows of a Parquet file, of some columns (`a`, or `a.b` for a child); those it does not have are
+    /// left out.
+    pub async fn batches(
+        self: &Arc<Self>,
+        location: &Location,
+        meta: &ObjectMeta,
+        columns: &[&str],
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let path = location.show(&meta.location);
+        let named = move |error: ParquetError| match error {
+            ParquetError::External(source) => match source.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(source) => Error::Corrupt { path: path.clone(), reason: source.to_string() },
+            },
+            error => Error::Corrupt { path: path.clone(), reason: error.to_string() },
+        };
+        let file = FileReader {
+            reader: Arc::clone(self),
+            location: location.clone(),
+            schema: None,
+            meta: meta.clone(),
+            open: None,
+            bytes_scanned: Count::new(),
+        };
+        let builder = ParquetRecordBatchStreamBuilder::new(file).await.map_err(&named)?;
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        let batches = builder.with_projection(mask).build().map_err(&named)?;
+        // Broken pages make the decoder panic.
+        let batches = AssertUnwindSafe(batches).catch_unwind().map(|polled| {
+            polled.unwrap_or_else(|_| Err(ParquetError::General("its data is broken".to_owned())))
+        });
+        Ok(batches.map_err(named).boxed())
+    }
+
     /// Reads the files of one Parquet table, for `ParquetSource::with_parquet_file_reader_factory`.
     /// `schema` has the table's file columns: a file that does not fit them is an error that names it.
     /// Each file's `object_meta` must be as it was listed.
@@ -76,7 +114,7 @@ impl ParquetFileReaderFactory for TableReader {
         Ok(Box::new(FileReader {
             reader: Arc::clone(&self.reader),
             location: self.location.clone(),
-            schema: Arc::clone(&self.schema),
+            schema: Some(Arc::clone(&self.schema)),
             meta: file.object_meta,
             open: None,
             bytes_scanned: MetricBuilder::new(metrics).counter("bytes_scanned", partition),
@@ -88,7 +126,8 @@ impl ParquetFileReaderFactory for TableReader {
 struct FileReader {
     reader: Arc<Reader>,
     location: Location,
-    schema: SchemaRef,
+    /// The columns that it must fit.
+    schema: Option<SchemaRef>,
     meta: ObjectMeta,
     /// Opened by the first read; a footer from memory needs none.
     open: Option<OpenFile>,
@@ -109,7 +148,9 @@ impl FileReader {
 
     async fn footer(&self) -> Result<Footer> {
         let footer = self.reader.footer(&self.location, &self.meta).await?;
-        schema::check(&self.schema, &footer.schema, &self.location.show(&self.meta.location))?;
+        if let Some(table) = &self.schema {
+            schema::check(table, &footer.schema, &self.location.show(&self.meta.location))?;
+        }
         Ok(footer)
     }
 }

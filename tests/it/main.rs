@@ -7,6 +7,7 @@ mod shared;
 
 mod clients;
 mod engine;
+mod lake_delta;
 mod lake_reading;
 mod lake_text;
 mod operations;

@@ -14,7 +14,6 @@
 
 mod delimited;
 mod json;
-mod values;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,10 +37,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::delimited::Fields;
 use self::json::Objects;
-use self::values::Values;
+
 use super::open::OpenFile;
 use super::reader::Reader;
 use super::store::Location;
+use super::values::{self, Values};
 use super::{Error, Result};
 
 /// Bytes that are read at once.
