@@ -16,6 +16,9 @@ mod server;
 
 pub mod character_sets;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
