@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::datatypes::DataType;
+use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
 
@@ -146,4 +147,16 @@ pub enum Error {
     /// The files cannot be used.
     #[error(transparent)]
     Lake(#[from] lake::Error),
+}
+
+impl Error {
+    /// The lake's own error within what DataFusion, Arrow, Parquet and the stores wrapped around it.
+    pub fn find(error: &DataFusionError) -> Option<Self> {
+        lake::find(error).cloned().map(Self::Lake)
+    }
+
+    /// Whether files changed between listing and reading: with a new listing it may go well.
+    pub fn is_change(&self) -> bool {
+        matches!(self, Self::Lake(lake::Error::Changed { .. }))
+    }
 }

@@ -167,6 +167,7 @@ impl Caller {
     /// The tables of a statement, each pinned once.
     pub async fn resolve(&self, names: &[TableName]) -> Result<Tables> {
         let mut tables = Tables::new(self.state.database.as_deref());
+        self.engine.register_stores();
         let catalog = self.engine.catalog.snapshot();
         let mut keys = BTreeMap::new();
         for name in names {

@@ -251,7 +251,7 @@ pub enum Error {
     #[error("{0}")]
     Table(String),
     /// 1412: a file changed while the statement read it, and again when it was run again.
-    #[error("Table definition has changed, please retry transaction: {0}")]
+    #[error("Table definition has changed, please retry transaction; {0}")]
     Changed(String),
     /// 1105: the store of the lake does not answer.
     #[error("{0}")]
@@ -347,7 +347,10 @@ impl Error {
 
 impl From<catalog::Error> for Error {
     fn from(error: catalog::Error) -> Self {
-        Self::Table(error.to_string())
+        match error.is_change() {
+            true => Self::Changed(error.to_string()),
+            false => Self::Table(error.to_string()),
+        }
     }
 }
 
@@ -360,7 +363,10 @@ impl From<Error> for DataFusionError {
 
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
-        Self::of(&error)
+        match catalog::Error::find(&error) {
+            Some(lake) => lake.into(),
+            None => Self::of(&error),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
 
-use super::dialect::statement::{Heading, Query, TableName};
+use super::dialect;
+use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
 use super::planner::Statement;
 
@@ -147,49 +147,5 @@ pub fn query_of(expression: ast::Expr) -> Query {
 
     let mut relations = Relations(Vec::new());
     let _ = expression.visit(&mut relations);
-    let select = ast::Select {
-        select_token: AttachedToken::empty(),
-        optimizer_hints: Vec::new(),
-        distinct: None,
-        select_modifiers: None,
-        top: None,
-        top_before_distinct: false,
-        projection: vec![ast::SelectItem::ExprWithAlias {
-            expr: expression,
-            alias: ast::Ident::new("value"),
-        }],
-        exclude: None,
-        into: None,
-        from: Vec::new(),
-        lateral_views: Vec::new(),
-        prewhere: None,
-        selection: None,
-        connect_by: Vec::new(),
-        group_by: ast::GroupByExpr::Expressions(Vec::new(), Vec::new()),
-        cluster_by: Vec::new(),
-        distribute_by: Vec::new(),
-        sort_by: Vec::new(),
-        having: None,
-        named_window: Vec::new(),
-        qualify: None,
-        window_before_qualify: false,
-        value_table_mode: None,
-        flavor: ast::SelectFlavor::Standard,
-    };
-    Query {
-        ast: ast::Query {
-            with: None,
-            body: Box::new(ast::SetExpr::Select(Box::new(select))),
-            order_by: None,
-            limit_clause: None,
-            fetch: None,
-            locks: Vec::new(),
-            for_clause: None,
-            settings: None,
-            format_clause: None,
-            pipe_operators: Vec::new(),
-        },
-        headings: vec![Heading::Text("value".into())],
-        tables: relations.0,
-    }
+    Query { tables: relations.0, ..dialect::value_query(expression) }
 }

@@ -100,6 +100,13 @@ impl Engine {
         self.processes.kill(by, u64::from(connection_id), connection)
     }
 
+    /// Lets scans find the stores of all tables by URL. A reload of the catalog may bring new ones.
+    pub(super) fn register_stores(&self) {
+        for (url, store) in self.catalog.object_stores() {
+            self.memory.environment().register_object_store(url.as_ref(), store);
+        }
+    }
+
     /// Seconds since the engine was built.
     pub fn uptime_seconds(&self) -> i64 {
         (self.clock.now() - self.started).num_seconds().max(0)
