@@ -23,12 +23,11 @@ use super::error::{Error, Result};
 use super::functions::Context;
 use super::functions::session::SessionValues;
 use super::life::Life;
-use super::metadata;
+use super::metadata::{self, Counters, MetadataContext};
 use super::planner::{Pinned, Settings, Statement, Tables};
 use super::runtime::Kept;
 use super::session::{Engine, Session, State};
 use super::{bind, columns, functions, names};
-use crate::catalog;
 
 /// Most user variables that a session may set.
 const USER_VARIABLES_MAX: usize = 1_000;
@@ -167,14 +166,17 @@ impl Caller {
     /// The tables of a statement, each pinned once.
     pub async fn resolve(&self, names: &[TableName]) -> Result<Tables> {
         let mut tables = Tables::new(self.state.database.as_deref());
-        self.engine.register_stores();
-        let catalog = self.engine.catalog.snapshot();
         let mut keys = BTreeMap::new();
         for name in names {
             keys.entry(tables.key(name)?).or_insert(name);
         }
+        if keys.is_empty() {
+            return Ok(tables);
+        }
+        self.engine.register_stores();
+        let context = Arc::new(self.metadata());
         let pinned = keys.into_iter().map(async |(key, name)| {
-            let pinned = self.pin(&catalog, &key, name).await?;
+            let pinned = self.pin(&context, &key, name).await?;
             Ok::<_, Error>((key, pinned))
         });
         for (key, pinned) in try_join_all(pinned).await? {
@@ -185,7 +187,7 @@ impl Caller {
 
     async fn pin(
         &self,
-        catalog: &catalog::Snapshot,
+        context: &Arc<MetadataContext>,
         key: &(String, String),
         name: &TableName,
     ) -> Result<Pinned> {
@@ -194,7 +196,18 @@ impl Caller {
             database: name.database.clone().or_else(|| self.state.database.clone()).unwrap_or_default(),
             table: name.table.clone(),
         };
-        let database = catalog.databases.get(database).ok_or_else(|| {
+        if let Some(found) = metadata::resolve(database, table, context) {
+            let metadata::MetadataTable { database, name, columns, max_characters, provider } = found?;
+            return Ok(Pinned {
+                database: database.into(),
+                table: name.into(),
+                columns,
+                max_characters,
+                provider,
+                of_lake: false,
+            });
+        }
+        let database = context.snapshot.databases.get(database).ok_or_else(|| {
             Error::UnknownDatabase(name.database.clone().unwrap_or_else(|| database.clone()))
         })?;
         let table = database.tables.get(table).ok_or_else(missing)?;
@@ -204,6 +217,7 @@ impl Caller {
             database: table.database.clone(),
             table: table.name.clone(),
             columns,
+            max_characters: Arc::default(),
             provider,
             of_lake: true,
         })
@@ -223,6 +237,28 @@ impl Caller {
             {
                 table.refresh();
             }
+        }
+    }
+
+    /// What the server's own tables are made of.
+    pub fn metadata(&self) -> MetadataContext {
+        let processes = self.engine.processes.list();
+        let running = processes.iter().filter(|process| process.command != "Sleep").count();
+        MetadataContext {
+            snapshot: self.engine.catalog.snapshot(),
+            user: self.user.clone(),
+            host: self.host.clone(),
+            database: self.state.database.clone(),
+            variables: self.state.variables.clone(),
+            counters: Counters {
+                threads_connected: processes.len() as u64,
+                threads_running: running as u64,
+                session_questions: self.state.statements,
+                ..self.engine.counters()
+            },
+            processes,
+            last_warnings: self.state.warnings.list(),
+            warnings: Arc::clone(&self.state.warnings),
         }
     }
 

@@ -18,7 +18,7 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
     let headings = expand(query, plan)?;
     let column = |(index, heading): (usize, &Heading)| {
         let field = types.field(index);
-        let origin = trace(plan, index, None).and_then(|source| source.origin(tables));
+        let (origin, known) = trace(plan, index, None).and_then(|source| source.origin(tables)).unzip();
         let name = match (heading, &origin) {
             (Heading::Text(text) | Heading::Column(text), _) => text.clone(),
             (Heading::Wildcard, Some(origin)) => origin.column.clone(),
@@ -26,7 +26,7 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
         };
         Column {
             origin,
-            max_characters: literal_characters(plan, index),
+            max_characters: known.flatten().or_else(|| literal_characters(plan, index)),
             ..Column::new(name, field.data_type().clone(), field.is_nullable())
         }
     };
@@ -93,15 +93,17 @@ struct Source {
 }
 
 impl Source {
-    fn origin(self, tables: &Tables) -> Option<Origin> {
+    /// The column as the catalog writes it, and most characters of its texts.
+    fn origin(self, tables: &Tables) -> Option<(Origin, Option<u32>)> {
         let pinned = tables.get(&self.table)?;
-        let column = pinned.columns.iter().find(|column| column.name.to_lowercase() == self.column)?;
-        Some(Origin {
+        let index = pinned.columns.iter().position(|column| column.name.to_lowercase() == self.column)?;
+        let origin = Origin {
             database: pinned.database.clone(),
             table: pinned.table.clone(),
             alias: self.alias.unwrap_or_else(|| pinned.table.clone()),
-            column: column.name.clone(),
-        })
+            column: pinned.columns[index].name.clone(),
+        };
+        Some((origin, pinned.max_characters.get(index).copied().flatten()))
     }
 }
 

@@ -51,8 +51,8 @@ impl Planner {
             .with_config(session_config(config))
             .with_runtime_env(environment)
             .with_scalar_functions(scalar)
-            .with_aggregate_functions(aggregate)
-            .with_window_functions(window)
+            .with_aggregate_functions(over(SessionStateDefaults::default_aggregate_functions(), aggregate))
+            .with_window_functions(over(SessionStateDefaults::default_window_functions(), window))
             .with_expr_planners(expr_planners)
             .with_analyzer_rules(dialect::analyzer_rules())
             .build();
@@ -109,6 +109,8 @@ pub struct Pinned {
     pub table: String,
     /// Its columns, as written, in the order of the provider's schema.
     pub columns: Arc<[catalog::Column]>,
+    /// Most characters of each column's texts, where that is known; empty when it is known of none.
+    pub max_characters: Arc<[Option<u32>]>,
     /// What is scanned.
     pub provider: Arc<dyn TableProvider>,
     /// Whether it reads files, not only what the server knows of itself.
@@ -220,6 +222,12 @@ impl Statement {
             || self.state.aggregate_functions().contains_key(name)
             || self.state.window_functions().contains_key(name)
     }
+}
+
+/// MySQL's functions take the place of DataFusion's of the same names; the others are alike in both.
+fn over<F>(mut datafusion: Vec<F>, mysql: Vec<F>) -> Vec<F> {
+    datafusion.extend(mysql);
+    datafusion
 }
 
 /// The options that do not depend on the session.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub const SUPERUSER: &str = "root";
 pub struct Processes {
     clock: Clock,
     all: Mutex<BTreeMap<u32, Arc<Process>>>,
+    /// Most connections at one time.
+    most: AtomicUsize,
 }
 
 /// One connection, as the process list shows it.
@@ -49,7 +52,7 @@ pub struct Row {
 impl Processes {
     /// No connections yet.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, all: Mutex::default() }
+        Self { clock, ..Self::default() }
     }
 
     /// Adds a connection; it is in the list until the registration is dropped.
@@ -60,7 +63,9 @@ impl Processes {
             connection: CancellationToken::new(),
             activity: Mutex::new(Activity::sleeping(None, self.clock.now())),
         });
-        lock(&self.all).insert(id, Arc::clone(&process));
+        let mut all = lock(&self.all);
+        all.insert(id, Arc::clone(&process));
+        self.most.fetch_max(all.len(), Ordering::Relaxed);
         Registration { processes: Arc::clone(self), process }
     }
 
@@ -73,6 +78,11 @@ impl Processes {
     /// How many connections there are.
     pub fn count(&self) -> usize {
         lock(&self.all).len()
+    }
+
+    /// Most connections at one time.
+    pub fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
     }
 
     /// Stops a connection's statement, and with `connection` the connection too.

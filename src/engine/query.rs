@@ -55,7 +55,14 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
         }
         let columns = announce(session, parsed.statement.clone()).await?;
         life.finish();
-        Ok(Prepared { sql: sql.to_owned(), parameters: parsed.parameters, columns, parsed })
+        let counted = Arc::clone(&session.engine.prepared);
+        Ok(Prepared {
+            sql: sql.to_owned(),
+            parameters: parsed.parameters,
+            columns,
+            parsed,
+            _counted: counted,
+        })
     });
     let outcome = outcome.await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
@@ -241,8 +248,9 @@ pub(super) async fn parse(session: &Session, sql: &str) -> Result<Parsed> {
     session.engine.runtime.run(async move { dialect::parse(&sql, mode) }).await
 }
 
-fn receive(session: &Session, command: &'static str, sql: &str) -> Token<Received> {
+fn receive(session: &mut Session, command: &'static str, sql: &str) -> Token<Received> {
     session.engine.statements.fetch_add(1, Ordering::Relaxed);
+    session.state.statements += 1;
     let running = session.connection.start(command, sql);
     Token::received(&session.connection, running, session.state.database.as_deref(), sql)
 }

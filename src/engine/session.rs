@@ -18,6 +18,7 @@ use super::error::{Error, Result};
 use super::functions::Warnings;
 use super::memory::Memory;
 use super::metadata::variables::{Globals, Variables};
+use super::metadata::{self, Counters};
 use super::planner::Planner;
 use super::processes::{Processes, Registration, SUPERUSER};
 use super::query;
@@ -41,6 +42,8 @@ pub struct Engine {
     connections: AtomicU32,
     /// Statements since the start.
     pub(super) statements: AtomicU64,
+    /// Every prepared statement holds a clone.
+    pub(super) prepared: Arc<()>,
 }
 
 /// Who connects and from where; made by the edge after the password was proved.
@@ -70,6 +73,7 @@ impl Engine {
             started: clock.now(),
             connections: AtomicU32::new(0),
             statements: AtomicU64::new(0),
+            prepared: Arc::default(),
             catalog,
             clock,
         }))
@@ -107,6 +111,18 @@ impl Engine {
         }
     }
 
+    /// What SHOW STATUS tells of all sessions together.
+    pub(super) fn counters(&self) -> Counters {
+        Counters {
+            uptime: (self.clock.now() - self.started).to_std().unwrap_or_default(),
+            connections: u64::from(self.connections.load(Ordering::Relaxed)),
+            max_used_connections: self.processes.most() as u64,
+            prepared_statements: Arc::strong_count(&self.prepared) as u64 - 1,
+            questions: self.statements.load(Ordering::Relaxed),
+            ..Counters::default()
+        }
+    }
+
     /// Seconds since the engine was built.
     pub fn uptime_seconds(&self) -> i64 {
         (self.clock.now() - self.started).num_seconds().max(0)
@@ -136,6 +152,8 @@ pub(super) struct State {
     pub in_transaction: bool,
     /// What `ROW_COUNT()` answers.
     pub row_count: i64,
+    /// Statements of the session.
+    pub statements: u64,
     /// What `FOUND_ROWS()` answers; counted while rows are sent.
     pub found_rows: Arc<AtomicU64>,
 }
@@ -159,6 +177,7 @@ impl State {
             warnings: Arc::default(),
             in_transaction: false,
             row_count: 0,
+            statements: 0,
             found_rows: Arc::default(),
         }
     }
@@ -188,6 +207,8 @@ pub struct Prepared {
     pub columns: Vec<Column>,
     /// The text as it was understood when it was prepared, whatever `sql_mode` is set since.
     pub(super) parsed: Parsed,
+    /// Counts it.
+    pub(super) _counted: Arc<()>,
 }
 
 impl Session {
@@ -215,6 +236,7 @@ impl Session {
     pub fn use_database(&mut self, name: &str) -> Result<()> {
         let database = match self.engine.catalog.snapshot().databases.get(&name.to_lowercase()) {
             Some(database) => database.name.clone(),
+            None if metadata::is_system(name) => name.to_lowercase(),
             None => return Err(Error::UnknownDatabase(name.to_owned())),
         };
         self.connection.set_database(Some(database.clone()));
