@@ -257,7 +257,7 @@ impl Caller {
                 ..self.engine.counters()
             },
             processes,
-            last_warnings: self.state.warnings.list(),
+            last_warnings: Arc::clone(&self.state.warnings),
             warnings: Arc::clone(&self.state.warnings),
         }
     }

@@ -10,6 +10,7 @@ mod caller;
 mod columns;
 mod explain;
 mod names;
+mod show;
 mod statements;
 
 mod life;

@@ -21,7 +21,7 @@ use super::memory::QueryPool;
 use super::processes::Interrupt;
 use super::runtime::Pulled;
 use super::session::{Prepared, Session};
-use super::{bind, dialect, explain, statements};
+use super::{bind, dialect, explain, show, statements};
 
 /// Runs the text of one statement.
 pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
@@ -91,7 +91,7 @@ pub(super) async fn answer(
             bind::values(&mut query.ast, values)?;
             return explain::answer(session, token, *query, analyze, format).await;
         }
-        Statement::Show(_) => return Err(Error::NotSupported("SHOW".into())),
+        Statement::Show(show) => return show::answer(session, token, show).await,
         Statement::Do(mut query) => {
             bind::values(&mut query.ast, values)?;
             discard(select(session, token, *query).await?).await?
@@ -234,6 +234,7 @@ async fn announce(session: &Session, statement: Statement) -> Result<Vec<Column>
     match statement {
         Statement::Query(query) => caller.announce(*query).await,
         Statement::Explain { format, .. } => Ok(explain::columns(format)),
+        Statement::Show(show) => show::columns(&caller, show).await,
         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate(_) => {
             Err(Error::NotPreparable)
         }
