@@ -1,34 +1,31 @@
 //! The MySQL protocol: connection phase, commands, results.
 //!
 //! Only this module knows packets and capability flags; it sees the engine's answers, never a plan.
+//! Start reading at [`listener`], then `connection` and `client`.
 
-use std::sync::Arc;
+pub mod listener;
 
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+mod client;
+mod connection;
 
-use crate::auth::Users;
-use crate::config::Config;
-use crate::engine::session::Engine;
+mod command;
+mod handshake;
+mod parameter;
+mod statement;
 
-/// What all connections share.
-#[derive(Debug)]
-pub struct Shared {}
+mod column;
+mod reply;
+mod rows;
 
-impl Shared {
-    /// The limits come from the config.
-    pub fn new(_config: &Config, _engine: Arc<Engine>, _users: Arc<Users>) -> Arc<Self> {
-        todo!()
-    }
+mod binary;
+mod cells;
+mod json;
+mod number;
+mod temporal;
+mod text;
 
-    /// How many connections are open, for a shutdown that waits for them.
-    pub fn open_connections(&self) -> usize {
-        todo!()
-    }
-}
+mod error;
+mod packet;
+mod payload;
 
-/// Serves MySQL clients until `shutdown`; then closes idle connections, lets running statements end within
-/// `config.shutdown_timeout`, cancels the rest, and returns when every connection is closed.
-pub async fn serve(_listener: TcpListener, _shared: Arc<Shared>, _shutdown: CancellationToken) {
-    todo!()
-}
+pub use listener::{Shared, serve};

@@ -1,0 +1,209 @@
+//! One connection, from greeting to farewell.
+//!
+//! ```text
+//! login ─→ session: command → answer → command → … ─→ farewell
+//!   ↑                  │
+//!   └── change user ───┘
+//! ```
+//!
+//! It must not know what commands do; that is `client`.
+
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_common::constants::{CapabilityFlags, StatusFlags};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use super::client::Client;
+use super::command::Command;
+use super::error::{Error, Result};
+use super::handshake::{self, Request};
+use super::listener::{Shared, Stop};
+use super::packet::{PacketReader, PacketWriter};
+use super::reply::Replies;
+use crate::auth::Nonce;
+use crate::engine::answer::Done;
+use crate::engine::session::{Login, Session};
+
+/// A login is short. Before it nobody may make the server keep more than this.
+const LOGIN_BYTES_MAX: usize = 64 << 10;
+
+/// How long a client may take to read why the connection ends.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest time that a client may take nothing during its login. Later `net_write_timeout` counts.
+const LOGIN_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection with a client.
+pub struct Connection<R, W> {
+    shared: Arc<Shared>,
+    stop: Stop,
+    id: u32,
+    peer: SocketAddr,
+    reader: PacketReader<R>,
+    replies: Replies<W>,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
+    /// A connection that nothing was said on.
+    pub fn new(shared: Arc<Shared>, stop: Stop, peer: SocketAddr, reader: R, writer: W) -> Self {
+        let id = shared.engine.next_connection_id();
+        let reader = PacketReader::new(reader, LOGIN_BYTES_MAX);
+        let packets = PacketWriter::new(writer, LOGIN_WRITE_TIMEOUT);
+        let replies = Replies { packets, capabilities: CapabilityFlags::empty() };
+        Self { shared, stop, id, peer, reader, replies }
+    }
+
+    /// Serves the client until it leaves or must leave.
+    pub async fn serve(mut self) {
+        match self.sessions().await {
+            Ok(()) => debug!(connection = self.id, "connection closed"),
+            Err(error) => {
+                debug!(connection = self.id, %error, "connection closed");
+                let _ = timeout(FAREWELL_TIMEOUT, self.farewell(&error)).await;
+            }
+        }
+    }
+
+    async fn sessions(&mut self) -> Result<()> {
+        let login = timeout(self.shared.connect_timeout, self.log_in());
+        let mut request = login.await.unwrap_or(Err(Error::BadHandshake))?;
+        self.reader.set_payload_bytes_max(self.shared.payload_bytes_max);
+        loop {
+            let mut session = self.shared.engine.session(self.id, self.login(&request));
+            let mut done = Done::default();
+            if !request.database.is_empty() {
+                session.use_database(&request.database)?;
+                done.database = Some(request.database);
+            }
+            self.replies.ok(&done, session.status(), StatusFlags::empty());
+            self.replies.flush().await?;
+            request = match self.commands(session, request.user).await? {
+                Some(request) => request,
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// Greets the client and lets it prove who it is.
+    async fn log_in(&mut self) -> Result<Request> {
+        let nonce = Nonce::random();
+        self.replies.packets.packet(|out| handshake::put_greeting(out, self.id, &nonce));
+        self.replies.flush().await?;
+        self.reader.expect(self.replies.packets.sequence());
+        let request = async {
+            let payload = self.reader.next().await?.ok_or(Error::Gone)?;
+            Request::parse_response(&payload)
+        };
+        let (capabilities, request) = request.await.map_err(|error| match error {
+            Error::OutOfOrder | Error::TooLarge | Error::Malformed => Error::BadHandshake,
+            error => error,
+        })?;
+        self.replies.capabilities = capabilities;
+        self.replies.packets.start(self.reader.sequence());
+        self.prove(&request, Some(nonce)).await?;
+        Ok(request)
+    }
+
+    async fn prove(&mut self, request: &Request, nonce: Option<Nonce>) -> Result<()> {
+        let users = &self.shared.users;
+        let host = host(self.peer);
+        let proved = if users.is_loopback_only() && !self.peer.ip().is_loopback() {
+            Err(Error::Denied { user: request.user.clone(), host, password: false })
+        } else {
+            handshake::prove(&mut self.reader, &mut self.replies, users, request, nonce, &host).await
+        };
+        if let Err(Error::Denied { .. }) = proved {
+            info!(connection = self.id, user = request.user, client = %self.peer, "login denied");
+            metrics::counter!("lakefront_logins_denied_total").increment(1);
+        }
+        proved
+    }
+
+    /// Answers commands until the client leaves, or wants to be somebody else.
+    async fn commands(&mut self, session: Session, user: String) -> Result<Option<Request>> {
+        let bytes_max = self.shared.payload_bytes_max;
+        let engine = Arc::clone(&self.shared.engine);
+        let mut client = Client::new(&mut self.replies, session, engine, user, bytes_max);
+        loop {
+            self.reader.rest();
+            self.reader.expect(0);
+            let wait_timeout = client.session.variables().wait_timeout();
+            let payload = tokio::select! {
+                biased;
+                () = self.stop.draining.cancelled() => return Ok(None),
+                () = client.session.killed() => return Ok(None),
+                payload = self.reader.next() => match payload? {
+                    Some(payload) => payload,
+                    None => return Ok(None),
+                },
+                () = tokio::time::sleep(wait_timeout) => {
+                    client.replies.packets.start(0);
+                    return Err(Error::Idle);
+                }
+            };
+            client.replies.packets.start(self.reader.sequence());
+            let command = match Command::parse(&payload) {
+                Ok(Command::Quit) => return Ok(None),
+                Ok(Command::ChangeUser(body)) => {
+                    drop(client);
+                    return self.change_user(&body).await.map(Some);
+                }
+                command => command,
+            };
+            drop(payload);
+
+            let mut answer = pin!(Box::pin(client.answer(command)));
+            let mut told = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    answered = &mut answer => break answered?,
+                    error = self.reader.gone() => return Err(error),
+                    () = self.stop.cancelled.cancelled() => return Err(Error::Shutdown),
+                    () = self.stop.draining.cancelled(), if !told => {
+                        told = true;
+                        info!(connection = self.id, client = %self.peer, "shutdown waits for a running statement");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn change_user(&mut self, body: &bytes::Bytes) -> Result<Request> {
+        let request = Request::parse_change_user(body, self.replies.capabilities)?;
+        let proof = timeout(self.shared.connect_timeout, self.prove(&request, None));
+        proof.await.unwrap_or(Err(Error::BadHandshake))?;
+        Ok(request)
+    }
+
+    /// Says why the connection ends, and waits until the client has heard it.
+    async fn farewell(&mut self, error: &Error) -> Result<()> {
+        if error.code().is_none() {
+            return Ok(());
+        }
+        self.replies.error(error);
+        self.replies.flush().await?;
+        self.replies.packets.shutdown().await?;
+        self.reader.discard().await;
+        Ok(())
+    }
+
+    fn login(&self, request: &Request) -> Login {
+        Login {
+            user: request.user.clone(),
+            host: host(self.peer),
+            address: self.peer.to_string(),
+            attributes: request.attributes.clone(),
+        }
+    }
+}
+
+/// The client's host as MySQL shows it: names are not looked up, but this machine has one.
+fn host(peer: SocketAddr) -> String {
+    if peer.ip().is_loopback() { "localhost".to_owned() } else { peer.ip().to_string() }
+}
