@@ -26,6 +26,11 @@ impl Lake {
         Self { directory }
     }
 
+    /// The directory that holds the lake and its catalog.
+    pub fn home(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Where a file of the lake is, `events/day=2026-09-01/part-0.parquet` for one.
     pub fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join("lake").join(path)
