@@ -14,20 +14,26 @@ pub fn run(config: &Config) -> Result<ExitCode> {
     runtime.block_on(async {
         let catalog = Catalog::open(config).await?;
         let (mut tables, mut problems) = (0, 0);
-        for database in catalog.snapshot().databases.values() {
-            for table in database.tables.values() {
-                tables += 1;
-                let name = format!("{}.{}", database.name, table.name);
-                match table.columns().await {
-                    Ok(columns) => super::say(&format!("{name}: {} columns", columns.len())),
-                    Err(error) => {
-                        problems += 1;
-                        super::say(&super::line(&name, &error.into()));
-                    }
+        for problem in catalog.problems() {
+            problems += 1;
+            super::say(&super::line("catalog", &problem.into()));
+        }
+        let snapshot = catalog.snapshot();
+        for table in snapshot.databases.values().flat_map(|database| database.tables.values()) {
+            tables += 1;
+            if table.problem().is_some() {
+                continue;
+            }
+            let name = format!("{}.{}", table.database, table.name);
+            match table.columns().await {
+                Ok(columns) => super::say(&format!("{name}: {} columns", columns.len())),
+                Err(error) => {
+                    problems += 1;
+                    super::say(&super::line(&name, &error.into()));
                 }
             }
         }
-        super::say(&format!("{tables} tables, {problems} of them cannot be used"));
+        super::say(&format!("{tables} tables, {problems} problems"));
         Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }

@@ -134,7 +134,7 @@ fn check_prints_what_is_wrong_with_tables() {
     let check = || lakefront(&["check", "--config", &config.to_string_lossy()]);
 
     let fine = check();
-    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns\n1 tables, 0 of them cannot be used\n");
+    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns\n1 tables, 0 problems\n");
     assert!(fine.status.success());
 
     lake.table("shop", "typo", "location: nothing\nformat: parkett\n");
@@ -145,7 +145,7 @@ fn check_prints_what_is_wrong_with_tables() {
     assert_eq!(wrong.status.code(), Some(1), "{lines}");
     assert!(lines.contains("typo.yaml: format: ") && lines.contains("at line 2"), "{lines}");
     assert!(lines.contains("broken/part-0.parquet"), "{lines}");
-    assert!(lines.contains("3 tables, 2 of them cannot be used"), "{lines}");
+    assert!(lines.contains("3 tables, 2 problems"), "{lines}");
 }
 
 #[test]
