@@ -34,6 +34,7 @@ pub fn put_definition(out: &mut Vec<u8>, column: &Column) {
         .with_character_set(if shown.is_text() { UTF8MB4 } else { BINARY })
         .with_decimals(shown.decimals())
         .serialize(out);
+    order_fixed_fields(out);
 }
 
 /// Appends the definition of a prepared statement's parameter: its type is whatever the client binds.
@@ -43,6 +44,17 @@ pub fn put_parameter(out: &mut Vec<u8>) {
         .with_flags(ColumnFlags::BINARY_FLAG)
         .with_character_set(BINARY)
         .serialize(out);
+    order_fixed_fields(out);
+}
+
+/// Puts the character set before the length, as the protocol has them, in the definition that `out` ends with.
+///
+/// Blocked by: `mysql_common` 0.38 reads them in that order and writes them in the other.
+/// Remove when: `packets::Column` reads what it writes.
+fn order_fixed_fields(out: &mut [u8]) {
+    // Length, character set, then type, flags, decimals and two bytes of nothing.
+    let fixed = out.len() - 12;
+    out[fixed..fixed + 6].rotate_left(4);
 }
 
 /// The code of a type.
