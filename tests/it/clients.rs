@@ -30,7 +30,7 @@ async fn mariadb_command_line() {
     check(
         &["--table", "other"],
         "SELECT n FROM numbers ORDER BY n;\n",
-        "+---+\n| n |\n+---+\n| 0 |\n| 1 |\n| 2 |\n+---+\n",
+        "+------+\n| n    |\n+------+\n|    0 |\n|    1 |\n|    2 |\n+------+\n",
     )
     .await;
     check(
