@@ -10,8 +10,11 @@ pub mod control;
 pub mod date;
 pub mod encode;
 pub mod json;
+pub mod miscellany;
+pub mod network;
 pub mod number;
 pub mod operator;
+pub mod regexp;
 pub mod session;
 pub mod string;
 
@@ -70,11 +73,15 @@ static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         date::functions(),
         encode::functions(),
         json::functions(),
+        miscellany::functions(),
+        network::functions(),
         number::functions(),
         operator::functions(),
+        regexp::functions(),
         string::functions(),
     ];
-    functions.into_iter().flatten().map(signature::Function::into_udf).collect()
+    let functions = functions.into_iter().flatten().map(signature::Function::into_udf);
+    functions.chain([miscellany::sleep()]).collect()
 });
 
 static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {

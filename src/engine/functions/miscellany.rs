@@ -1,0 +1,124 @@
+//! What fits nowhere else: what a value is, waiting, and locks by name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::datatypes::{DataType, Float64Type};
+use async_trait::async_trait;
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+
+use super::control::as_type;
+use super::convert::LONGEST;
+use super::error::Error;
+use super::signature::{Call, Function, is_text, returns};
+
+/// The functions of this file.
+pub fn functions() -> Vec<Function> {
+    vec![
+        Function::new("charset", 1..=1, returns::text, |call| named(call, "utf8mb4")),
+        Function::new("collation", 1..=1, returns::text, |call| named(call, "utf8mb4_bin")),
+        Function::new("name_const", 2..=2, |types| Ok(types.of(1).clone()), second),
+        Function::new("random_bytes", 1..=1, returns::blob, random_bytes).volatile(),
+        Function::new("format_bytes", 1..=1, returns::text, format_bytes),
+    ]
+}
+
+/// `SLEEP(seconds)`: waits without holding a thread, for each row, and ends with the statement.
+pub fn sleep() -> Arc<ScalarUDF> {
+    Arc::new(
+        AsyncScalarUDF::new(Arc::new(Sleep { signature: Signature::any(1, Volatility::Volatile) }))
+            .into_scalar_udf(),
+    )
+}
+
+/// The longest wait of one call.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Sleep {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Sleep {
+    fn name(&self) -> &str {
+        "sleep"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        internal_err!("SLEEP is asynchronous")
+    }
+}
+
+#[async_trait]
+impl AsyncScalarUDFImpl for Sleep {
+    async fn invoke_async_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = arguments.number_rows;
+        let seconds = arguments.args[0].to_array(rows)?;
+        let seconds = arrow::compute::cast(&seconds, &DataType::Float64)?;
+        for seconds in seconds.as_primitive::<Float64Type>().iter() {
+            // NULL and negative numbers are refused, as by MySQL in its strict mode.
+            let Some(wait) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else {
+                return Err(Error::Arguments { function: "sleep".to_owned() }.into());
+            };
+            tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+        }
+        Ok(ColumnarValue::Array(Arc::new(Int64Array::from_value(0, rows))))
+    }
+}
+
+/// A character set or collation: binary for what is no text.
+fn named(call: &Call<'_>, name: &'static str) -> Result<ArrayRef> {
+    let name = if is_text(call.kind(0)) { name } else { "binary" };
+    call.slices(|_| Some(name))
+}
+
+fn second(call: &Call<'_>) -> Result<ArrayRef> {
+    let values = call.raw(1)?.map(|array| as_type(array, call.returns, call))?;
+    let picks: Vec<(usize, usize)> = (0..call.rows).map(|row| (0, values.index(row))).collect();
+    Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array], &picks)?)
+}
+
+fn random_bytes(call: &Call<'_>) -> Result<ArrayRef> {
+    let length = call.int(0)?;
+    for row in 0..call.rows {
+        if length.at(row).is_some_and(|length| !(1..=1024).contains(&length)) {
+            return Err(Error::OutOfRange { kind: "length", expression: "random_bytes".to_owned() }.into());
+        }
+    }
+    call.blobs(|row, out| {
+        out.extend((0..length.at(row)?.clamp(0, LONGEST as i64)).map(|_| rand::random::<u8>()));
+        Some(())
+    })
+}
+
+/// A number of bytes with a unit, as `1.50 KiB`.
+fn format_bytes(call: &Call<'_>) -> Result<ArrayRef> {
+    let value = call.double(0)?;
+    call.texts(|row, out| {
+        let mut value = value.at(row)?;
+        let mut units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"].iter();
+        let mut unit = units.next()?;
+        while value.abs() >= 1024.0 {
+            let Some(next) = units.next() else { break };
+            (value, unit) = (value / 1024.0, next);
+        }
+        match *unit {
+            "bytes" => out.push_str(&format!("{value:4.0} bytes")),
+            unit => out.push_str(&format!("{value:4.2} {unit}")),
+        }
+        Some(())
+    })
+}
