@@ -219,17 +219,17 @@ impl Session {
 
     /// Runs one statement. Dropping the future, or the answer's stream, stops the work.
     pub async fn query(&mut self, sql: &str) -> Result<Answer> {
-        query::run(self, sql).await
+        Box::pin(query::run(self, sql)).await
     }
 
     /// Plans a statement without running it: how many parameters it takes and which columns it answers.
     pub async fn prepare(&mut self, sql: &str) -> Result<Prepared> {
-        query::prepare(self, sql).await
+        Box::pin(query::prepare(self, sql)).await
     }
 
     /// Runs a prepared statement with a value for each `?`.
     pub async fn execute(&mut self, statement: &Prepared, parameters: &[ScalarValue]) -> Result<Answer> {
-        query::execute(self, statement, parameters).await
+        Box::pin(query::execute(self, statement, parameters)).await
     }
 
     /// Makes a database the default one; error 1049 when there is no such database.
