@@ -56,8 +56,10 @@ fn of_column(
     rows: usize,
 ) -> Option<ColumnStatistics> {
     let groups = metadata.row_groups();
-    let converter =
-        StatisticsConverter::try_new(written.name(), file, metadata.file_metadata().schema_descr()).ok()?;
+    let descriptor = metadata.file_metadata().schema_descr();
+    // A count that is not written is not known to be zero.
+    let converter = StatisticsConverter::try_new(written.name(), file, descriptor).ok()?;
+    let converter = converter.with_missing_null_counts_as_zero(false);
     let nulls = converter.row_group_null_counts(groups).ok()?;
     let null_count = match nulls.null_count() {
         0 => Precision::Exact(usize::try_from(nulls.iter().flatten().sum::<u64>()).ok()?),
@@ -71,6 +73,15 @@ fn of_column(
             usize::try_from(sizes.sum::<i64>()).map_or(Precision::Absent, Precision::Inexact)
         }
     };
+    // Old writers compared the bytes of texts as signed numbers, and said so by the place of their bounds.
+    let column = converter.parquet_column_index();
+    let deprecated = |group: &RowGroupMetaData| {
+        let written = column.and_then(|column| group.column(column).statistics());
+        written.is_some_and(|written| written.is_min_max_deprecated())
+    };
+    if groups.iter().any(deprecated) {
+        return Some(ColumnStatistics { null_count, byte_size: bytes, ..ColumnStatistics::new_unknown() });
+    }
     let bound = |values: &dyn Array, exact: bool, wanted: std::cmp::Ordering| {
         // Floats: writers leave NaN out of bounds.
         let trusted = !written.data_type().is_floating();

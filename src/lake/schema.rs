@@ -72,12 +72,13 @@ pub fn check(table: &SchemaRef, file: &SchemaRef, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// The columns of a Parquet file as scans read them: the old type of Spark's times, INT96, as microseconds,
-/// because it holds years that nanoseconds do not.
+/// The columns of a Parquet file as scans read them. The old type of Spark's times, INT96, is an instant, and
+/// is read in microseconds, because it holds years that nanoseconds do not.
 pub fn of_parquet(metadata: &FileMetaData) -> Result<Schema, ParquetError> {
     let descriptor = metadata.schema_descr();
     let schema = parquet_to_arrow_schema(descriptor, metadata.key_value_metadata())?;
-    let coerced = Int96Coercer::new(descriptor, &schema, &TimeUnit::Microsecond).coerce();
+    let coercer = Int96Coercer::new(descriptor, &schema, &TimeUnit::Microsecond);
+    let coerced = coercer.with_timezone(Some("UTC".into())).coerce();
     Ok(coerced.unwrap_or(schema))
 }
 
