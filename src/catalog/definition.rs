@@ -102,7 +102,12 @@ impl Definition {
         let Self { format, partition_by, columns, header, .. } = self;
         match format {
             Format::Mysql => return Err("format: tables of format mysql cannot be read yet".into()),
-            Format::Delta => return Err("format: tables of format delta cannot be read yet".into()),
+            Format::Delta if columns.is_some() => {
+                return Err("columns: a delta table names its columns itself".into());
+            }
+            Format::Delta if !partition_by.0.is_empty() => {
+                return Err("partition_by: a delta table names its partition columns itself".into());
+            }
             Format::Csv | Format::Tsv | Format::Json if columns.is_none() => {
                 return Err(
                     "columns: csv, tsv and json tables declare their columns, because types are not guessed"

@@ -9,6 +9,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use super::Column;
 use super::definition::{ColumnDefinition, Ordered};
 use crate::lake::partition::Level;
+use crate::lake::{self, delta};
 
 /// The columns of a table.
 #[derive(Clone, Debug)]
@@ -51,6 +52,25 @@ impl Layout {
         let is_level =
             |name: &str| levels.iter().any(|level| level.column.to_lowercase() == name.to_lowercase());
         Self::new(columns.filter(|column| !is_level(&column.name)).collect(), levels)
+    }
+
+    /// The columns that a Delta table names, with the partition columns where the table has them.
+    pub fn delta(snapshot: &delta::Snapshot) -> Self {
+        let fields = snapshot.schema().fields();
+        let is_partition = |field: &FieldRef| snapshot.partition_columns().contains(field.name());
+        let columns = fields.iter().map(|field| Column {
+            name: field.name().clone(),
+            data_type: lake::schema::table_type(field.data_type()),
+            nullable: true,
+            comment: String::new(),
+            is_partition: is_partition(field),
+        });
+        let level =
+            |field: &FieldRef| Level { column: field.name().clone(), data_type: field.data_type().clone() };
+        // The values of a file come in the order of the partition columns.
+        let named = snapshot.partition_columns().iter();
+        let levels = named.filter_map(|name| fields.find(name).map(|(_, field)| level(field)));
+        Self::new(columns.collect(), &levels.collect::<Vec<_>>())
     }
 
     fn new(mut columns: Vec<Column>, levels: &[Level]) -> Self {

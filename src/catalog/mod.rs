@@ -5,9 +5,10 @@
 mod load;
 mod table;
 
-mod definition;
+pub mod definition;
 mod types;
 
+mod files;
 mod layout;
 mod provider;
 mod prune;
@@ -70,6 +71,11 @@ impl Catalog {
     /// The stores of all tables, for a runtime that finds stores by URL.
     pub fn object_stores(&self) -> Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)> {
         self.shared.stores.all()
+    }
+
+    /// Bytes that the listings of all tables take in memory.
+    pub async fn listing_bytes(&self) -> u64 {
+        self.shared.listings.memory_size().await
     }
 
     /// What is wrong with table files, as of the last (re)load: the file, and why it cannot be used.

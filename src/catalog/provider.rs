@@ -17,12 +17,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
 
+use super::files::Files;
 use super::layout::Layout;
 use super::prune::{Prune, is_decided};
 use super::statistics;
 use crate::lake::adapter::AdapterFactory;
 use crate::lake::guard::guard;
-use crate::lake::index::Pin;
 use crate::lake::reader::Reader;
 use crate::lake::{self, File, schema, text};
 
@@ -46,7 +46,7 @@ pub enum Format {
 /// A table with one consistent set of files.
 #[derive(Debug)]
 pub struct Pinned {
-    pin: Pin,
+    files: Files,
     layout: Arc<Layout>,
     reader: Arc<Reader>,
     format: Format,
@@ -54,8 +54,8 @@ pub struct Pinned {
 
 impl Pinned {
     /// The table of these files and columns.
-    pub fn new(pin: Pin, layout: Arc<Layout>, reader: Arc<Reader>, format: Format) -> Self {
-        Self { pin, layout, reader, format }
+    pub fn new(files: Files, layout: Arc<Layout>, reader: Arc<Reader>, format: Format) -> Self {
+        Self { files, layout, reader, format }
     }
 }
 
@@ -91,22 +91,25 @@ impl TableProvider for Pinned {
             None => positions.clone(),
         };
         let prune = Prune::new(self.layout.table.table_partition_cols(), filters, state)?;
-        let selected = self.pin.select(&|folders: &[&[ScalarValue]]| prune.keep(folders)).await?;
-        let files: Vec<(File, &[ScalarValue])> = selected.iter().flat_map(|day| day.iter()).collect();
+        let files = self.files.select(&prune).await?;
         if files.is_empty() {
             let schema = self.layout.table.table_schema().project(&projection)?;
             return Ok(Arc::new(EmptyExec::new(Arc::new(schema))));
         }
 
-        let (statistics, of_files) = self.statistics(&files, &projection).await?;
+        // The first rows of a table are not worth its footers.
+        let (statistics, of_files) = match limit {
+            Some(_) => (Statistics::new_unknown(self.layout.table.table_schema()), vec![]),
+            None => self.statistics(&files, &projection).await?,
+        };
         let scanned = files.into_iter().enumerate().map(|(index, (file, values))| {
             let mut scanned = PartitionedFile::new_from_meta(file.into());
-            scanned.partition_values = values.to_vec();
+            scanned.partition_values = values;
             scanned.statistics = of_files.get(index).cloned();
             scanned
         });
         let groups = balance(scanned.collect(), state.config().target_partitions());
-        let location = self.pin.location();
+        let location = self.files.location();
         let scan = FileScanConfigBuilder::new(location.url.clone(), self.source(state))
             .with_file_groups(groups)
             .with_statistics(statistics)
@@ -120,13 +123,14 @@ impl TableProvider for Pinned {
 
 impl Pinned {
     fn source(&self, state: &dyn Session) -> Arc<dyn FileSource> {
-        let (table, location) = (&self.layout.table, self.pin.location());
+        let (table, location) = (&self.layout.table, self.files.location());
         let source = match self.format {
             Format::Text(format) => text::source(format, &self.reader, location, table.clone()),
             Format::Parquet => {
                 let mut options = state.default_table_options().parquet;
-                // The old type of Spark's times holds years that nanoseconds do not.
+                // As `schema::of_parquet` reads them.
                 options.global.coerce_int96 = Some("us".to_owned());
+                options.global.coerce_int96_tz = Some("UTC".to_owned());
                 let reader = self.reader.for_table(location, Arc::clone(table.file_schema()));
                 let source = ParquetSource::new(table.clone()).with_table_parquet_options(options);
                 Arc::new(source.with_parquet_file_reader_factory(reader)) as Arc<dyn FileSource>
@@ -138,7 +142,7 @@ impl Pinned {
     /// What is known of the files together, and of each where footers were read for all.
     async fn statistics(
         &self,
-        files: &[(File, &[ScalarValue])],
+        files: &[(File, Vec<ScalarValue>)],
         projection: &[usize],
     ) -> Result<(Statistics, Vec<Arc<Statistics>>)> {
         let table = &self.layout.table;
@@ -156,7 +160,7 @@ impl Pinned {
         let sample = files.iter().step_by(step).map(|(file, values)| {
             let wanted = &wanted;
             async move {
-                let location = self.pin.location();
+                let location = self.files.location();
                 let footer = self.reader.footer(location, &file.clone().into()).await?;
                 schema::check(table.file_schema(), &footer.schema, &location.show(&file.path))?;
                 let statistics =

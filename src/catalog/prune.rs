@@ -8,6 +8,7 @@ use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Fields, Schema};
 use datafusion::catalog::Session;
 use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::listing::helpers::expr_applicable_for_cols;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr::BinaryExpr;
@@ -74,13 +75,29 @@ impl Prune {
 /// Whether a filter is decided by partition values alone.
 pub fn is_decided(filter: &Expr, columns: &Fields) -> bool {
     let names: Vec<&str> = columns.iter().map(|column| column.name().as_str()).collect();
-    !filter.column_refs().is_empty() && expr_applicable_for_cols(&names, filter)
+    decides(filter, &names)
+}
+
+/// Whether values of these columns, and nothing else that is only known while the query runs, decide a filter.
+fn decides(filter: &Expr, names: &[&str]) -> bool {
+    let waits = |part: &Expr| {
+        Ok(matches!(
+            part,
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+        ))
+    };
+    let waits = filter.exists(waits).unwrap_or(true);
+    !waits && !filter.column_refs().is_empty() && expr_applicable_for_cols(names, filter)
 }
 
 /// The most that partition columns tell of a filter: parts that need other columns count as true, which
 /// is sound below AND and OR only. `None` when nothing is told.
 fn relax(filter: &Expr, names: &[&str]) -> Option<Expr> {
-    if !filter.column_refs().is_empty() && expr_applicable_for_cols(names, filter) {
+    if decides(filter, names) {
         return Some(filter.clone());
     }
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };

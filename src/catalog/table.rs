@@ -1,19 +1,21 @@
 //! A table: its definition, its files and its columns. It must not know how a query reads it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use datafusion::catalog::TableProvider;
 
 use super::definition::{Definition, Format, PartitionType};
+use super::files::{DeltaLog, Files, Source};
 use super::layout::Layout;
 use super::provider::{self, Pinned};
 use super::{Column, Error};
 use crate::config::Config;
-use crate::lake::index::{Files, Index, Listings, Pin};
+use crate::lake::index::{self, Index, Listings, Pin};
 use crate::lake::partition::Level;
 use crate::lake::reader::Reader;
 use crate::lake::store::Stores;
-use crate::lake::{self, File, schema, text};
+use crate::lake::{self, File, delta, schema, text};
 
 /// Footers that are read at once to learn the columns.
 const CONCURRENCY: usize = 8;
@@ -28,13 +30,16 @@ pub struct Shared {
     pub reader: Arc<Reader>,
     /// The root of relative locations.
     pub lake: String,
+    /// How long what was listed may be used.
+    pub listing_interval: Duration,
 }
 
 impl Shared {
     /// Empty caches within the config's limits.
     pub fn new(config: &Config, stores: Stores) -> Self {
         let (listings, reader) = (Listings::new(config), Reader::new(&config.cache));
-        Self { stores, listings, reader, lake: config.lake.clone() }
+        let listing_interval = config.listing_interval.0;
+        Self { stores, listings, reader, lake: config.lake.clone(), listing_interval }
     }
 }
 
@@ -50,20 +55,28 @@ pub struct Table {
     /// The table file, and what it says.
     file: String,
     text: String,
-    source: Result<Source, Error>,
+    usable: Result<Usable, Error>,
 }
 
 /// A table that can be used.
 #[derive(Debug)]
-struct Source {
-    format: provider::Format,
+struct Usable {
+    definition: Definition,
     levels: Vec<Level>,
-    index: Arc<Index>,
+    source: Source,
     shared: Arc<Shared>,
-    /// The declared columns.
-    declared: Option<Arc<Layout>>,
-    /// The columns of the files when they were last asked, with the files that told them.
-    inferred: Mutex<Option<(Vec<File>, Arc<Layout>)>>,
+    columns: Columns,
+}
+
+/// How the columns are known.
+#[derive(Debug)]
+enum Columns {
+    /// The table file declares them.
+    Declared(Arc<Layout>),
+    /// Files tell them: those of the last files that were asked.
+    OfFiles(Mutex<Option<(Vec<File>, Arc<Layout>)>>),
+    /// The log of a Delta table tells them: those of the last version.
+    OfVersion(Mutex<Option<(Arc<delta::Snapshot>, Arc<Layout>)>>),
 }
 
 impl Table {
@@ -84,7 +97,7 @@ impl Table {
             comment: parsed.as_ref().map_or_else(|_| String::new(), |definition| definition.comment.clone()),
             file: file.to_owned(),
             text: text.unwrap_or_default(),
-            source: parsed.and_then(|definition| Source::new(definition, shared)),
+            usable: parsed.and_then(|definition| Usable::new(definition, shared)),
         }
     }
 
@@ -96,7 +109,7 @@ impl Table {
             comment: self.comment.clone(),
             file: self.file.clone(),
             text: String::new(),
-            source: Err(problem),
+            usable: Err(problem),
         }
     }
 
@@ -107,76 +120,128 @@ impl Table {
 
     /// What is wrong with the table file.
     pub fn problem(&self) -> Option<Error> {
-        self.source.as_ref().err().cloned()
+        self.usable.as_ref().err().cloned()
     }
 
     /// Whether this is the table of a file that says this.
     pub(super) fn is_of(&self, file: &str, text: &str) -> bool {
-        self.source.is_ok() && self.file == file && self.text == text
+        self.usable.is_ok() && self.file == file && self.text == text
+    }
+
+    /// What the table file says.
+    pub fn definition(&self) -> Result<&Definition, Error> {
+        Ok(&self.usable()?.definition)
     }
 
     /// The columns in order: from the table file, or from the newest and oldest files (kept until they change).
     pub async fn columns(&self) -> Result<Arc<[Column]>, Error> {
-        let source = self.source()?;
-        if let Some(declared) = &source.declared {
-            return Ok(Arc::clone(&declared.columns));
+        if let Columns::Declared(layout) = &self.usable()?.columns {
+            return Ok(Arc::clone(&layout.columns));
         }
-        let layout = source.layout(&source.index.pin(), self).await?;
-        Ok(Arc::clone(&layout.columns))
+        Ok(self.pin_with_columns().await?.0)
     }
 
     /// The table with one consistent set of files, for one statement. Its schema has the columns of
     /// [`Self::columns`] in the same order with lower-cased names (children of structs stay as written).
     pub async fn pin(&self) -> Result<Arc<dyn TableProvider>, Error> {
-        let source = self.source()?;
-        let pin = source.index.pin();
-        let layout = source.layout(&pin, self).await?;
-        let reader = Arc::clone(&source.shared.reader);
-        Ok(Arc::new(Pinned::new(pin, layout, reader, source.format)))
+        Ok(self.pin_with_columns().await?.1)
+    }
+
+    /// The table with one consistent set of files, and its columns as these files have them.
+    pub async fn pin_with_columns(&self) -> Result<(Arc<[Column]>, Arc<dyn TableProvider>), Error> {
+        let usable = self.usable()?;
+        let pinned = match usable.pin(self).await {
+            // A file that tells the columns went away after it was listed: the listing is out of date.
+            Err(Error::Lake(lake::Error::Changed { .. })) => {
+                self.refresh();
+                usable.pin(self).await
+            }
+            pinned => pinned,
+        };
+        let (files, layout) = pinned?;
+        let columns = Arc::clone(&layout.columns);
+        let reader = Arc::clone(&usable.shared.reader);
+        Ok((columns, Arc::new(Pinned::new(files, layout, reader, usable.format()))))
     }
 
     /// Forgets listings and schema, so that the next statement sees what is there now.
     pub fn refresh(&self) {
-        if let Ok(source) = &self.source {
-            source.index.refresh();
-            *source.inferred.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let Ok(usable) = &self.usable else { return };
+        usable.source.refresh();
+        if let Columns::OfFiles(known) = &usable.columns {
+            *known.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
 
-    fn source(&self) -> Result<&Source, Error> {
-        self.source.as_ref().map_err(Clone::clone)
+    fn usable(&self) -> Result<&Usable, Error> {
+        self.usable.as_ref().map_err(Clone::clone)
     }
 }
 
-impl Source {
+impl Usable {
     fn new(definition: Definition, shared: &Arc<Shared>) -> Result<Self, Error> {
         let location = shared.stores.open(&definition.location, &shared.lake)?;
-        let format = match definition.format {
-            Format::Parquet => provider::Format::Parquet,
-            Format::Csv => provider::Format::Text(text::Format::Csv { header: definition.header }),
-            Format::Tsv => provider::Format::Text(text::Format::Tsv),
-            Format::Json => provider::Format::Text(text::Format::Json),
-            Format::Delta | Format::Mysql => unreachable!("refused with the definition"),
-        };
         let level = |(column, PartitionType(data_type)): &(String, PartitionType)| Level {
             column: column.clone(),
             data_type: data_type.clone(),
         };
         let levels: Vec<Level> = definition.partition_by.0.iter().map(level).collect();
-        let declared =
-            definition.columns.as_ref().map(|columns| Arc::new(Layout::declared(columns, &levels)));
-        let index = Arc::new(Index::new(shared.listings.clone(), location, levels.clone()));
-        let shared = Arc::clone(shared);
-        Ok(Self { format, levels, index, shared, declared, inferred: Mutex::default() })
+        let columns = match (&definition.columns, definition.format) {
+            (Some(columns), _) => Columns::Declared(Arc::new(Layout::declared(columns, &levels))),
+            (None, Format::Delta) => Columns::OfVersion(Mutex::default()),
+            (None, _) => Columns::OfFiles(Mutex::default()),
+        };
+        let source = match definition.format {
+            Format::Delta => {
+                Source::Delta(DeltaLog::new(location, Arc::clone(&shared.reader), shared.listing_interval))
+            }
+            _ => Source::Folders(Arc::new(Index::new(shared.listings.clone(), location, levels.clone()))),
+        };
+        Ok(Self { definition, levels, source, shared: Arc::clone(shared), columns })
     }
 
-    /// The columns that are declared, or those of the newest and the oldest files.
-    async fn layout(&self, pin: &Pin, table: &Table) -> Result<Arc<Layout>, Error> {
-        if let Some(declared) = &self.declared {
-            return Ok(Arc::clone(declared));
+    fn format(&self) -> provider::Format {
+        match self.definition.format {
+            Format::Csv => provider::Format::Text(text::Format::Csv { header: self.definition.header }),
+            Format::Tsv => provider::Format::Text(text::Format::Tsv),
+            Format::Json => provider::Format::Text(text::Format::Json),
+            Format::Parquet | Format::Delta | Format::Mysql => provider::Format::Parquet,
         }
+    }
+
+    /// One set of files and its columns.
+    async fn pin(&self, table: &Table) -> Result<(Files, Arc<Layout>), Error> {
+        let files = self.source.pin().await?;
+        let layout = match (&self.columns, &files) {
+            (Columns::OfVersion(known), Files::Delta(_, snapshot)) => {
+                let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+                match &*known {
+                    Some((of, layout)) if Arc::ptr_eq(of, snapshot) => Arc::clone(layout),
+                    _ => {
+                        let layout = Arc::new(Layout::delta(snapshot));
+                        *known = Some((Arc::clone(snapshot), Arc::clone(&layout)));
+                        layout
+                    }
+                }
+            }
+            (Columns::OfFiles(known), Files::Folders(pin)) => self.inferred(pin, known, table).await?,
+            (Columns::Declared(layout), _) => Arc::clone(layout),
+            (Columns::OfVersion(_), Files::Folders(_)) | (Columns::OfFiles(_), Files::Delta(..)) => {
+                unreachable!("the format decides both")
+            }
+        };
+        Ok((files, layout))
+    }
+
+    /// The columns of the newest and the oldest files.
+    async fn inferred(
+        &self,
+        pin: &Pin,
+        known: &Mutex<Option<(Vec<File>, Arc<Layout>)>>,
+        table: &Table,
+    ) -> Result<Arc<Layout>, Error> {
         let sample = sample(pin).await?;
-        if let Some((files, layout)) = &*self.inferred.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some((files, layout)) = &*known.lock().unwrap_or_else(PoisonError::into_inner)
             && *files == sample
         {
             return Ok(Arc::clone(layout));
@@ -204,7 +269,7 @@ impl Source {
             return Err(broken.map_or(unknown, Error::Lake));
         }
         let layout = Arc::new(Layout::inferred(&schema::merge(&schemas)?, &self.levels));
-        *self.inferred.lock().unwrap_or_else(PoisonError::into_inner) = Some((sample, Arc::clone(&layout)));
+        *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((sample, Arc::clone(&layout)));
         Ok(layout)
     }
 }
@@ -213,7 +278,7 @@ impl Source {
 async fn sample(pin: &Pin) -> Result<Vec<File>, Error> {
     let newest = pin.edge(true).await?;
     let oldest = pin.edge(false).await?;
-    let by_time = |files: Option<Arc<Files>>| {
+    let by_time = |files: Option<Arc<index::Files>>| {
         let mut files: Vec<File> = files.iter().flat_map(|files| files.files()).collect();
         files.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.path.cmp(&b.path)));
         files

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::Field;
 use arrow::util::pretty::pretty_format_batches;
 use async_trait::async_trait;
 use datafusion::error::DataFusionError;
@@ -237,6 +239,9 @@ async fn filters_answer_as_they_would_without_folders() {
     )
     .await;
     check("SELECT x, region, day FROM t WHERE x = 7 AND region LIKE '%s'", "7 us 2026-09-07").await;
+    check("SELECT sum(x) FROM t WHERE day = (SELECT max(day) FROM t WHERE x < 4)", "6").await;
+    check("SELECT sum(x) FROM t WHERE day IN (SELECT day FROM t WHERE x = 2 OR x = 3)", "10").await;
+    check("SELECT count(*) FROM t a WHERE EXISTS (SELECT 1 FROM t b WHERE b.day > a.day)", "18").await;
     check("SELECT count(*) FROM t a JOIN t b ON a.day = b.day", "40").await;
     check("SELECT * FROM t ORDER BY day DESC, region LIMIT 1", "10 2026-09-10 eu").await;
     check("SELECT count(DISTINCT day) FROM t WHERE x > 5 OR region = 'us'", "10").await;
@@ -580,5 +585,83 @@ async fn spark_times_of_any_year() {
     group.close().unwrap();
     let lake = Lake::new();
     lake.table("format: parquet").file("lake/t/a.parquet", writer.into_inner().unwrap());
-    assert_eq!(lake.query("SELECT at FROM t").await, "9999-12-31T00:00:00");
+    assert_eq!(lake.query("SELECT at FROM t").await, "9999-12-31T00:00:00Z");
+}
+
+#[tokio::test]
+async fn structs_of_days_differ() {
+    let structure =
+        |children: Vec<(&str, ArrayRef)>| -> ArrayRef { Arc::new(StructArray::try_from(children).unwrap()) };
+    let list = |values: ArrayRef| -> ArrayRef {
+        let item = Arc::new(Field::new("element", values.data_type().clone(), true));
+        Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([values.len()]), values, None))
+    };
+    let lake = Lake::new();
+    lake.table("format: parquet\npartition_by: { day: date }")
+        .parquet(
+            "day=2026-09-01/a.parquet",
+            vec![
+                ("Device", structure(vec![("Os", text(["ios"])), ("memory", int([4]))])),
+                ("tags", list(structure(vec![("k", int([1, 2]))]))),
+            ],
+        )
+        .parquet(
+            "day=2026-09-02/a.parquet",
+            vec![
+                ("tags", list(structure(vec![("v", text(["one"])), ("k", bigint([3]))]))),
+                (
+                    "device",
+                    structure(vec![("Os", text(["web"])), ("memory", bigint([1 << 40])), ("dpi", int([96]))]),
+                ),
+            ],
+        );
+    let table = the_table(&lake.open().await);
+    let check = async |sql: &str, expected: &str| assert_eq!(query(&table, sql).await, expected, "{sql}");
+    check(
+        "SELECT device['Os'], device['memory'], device['dpi'] FROM t ORDER BY day",
+        "ios 4 ; web 1099511627776 96",
+    )
+    .await;
+    check("SELECT day FROM t WHERE device['memory'] = 4", "2026-09-01").await;
+    check("SELECT count(*) FROM t WHERE device['dpi'] IS NULL", "1").await;
+    check("SELECT tags FROM t ORDER BY day", "[{v: , k: 1}, {v: , k: 2}]; [{v: one, k: 3}]").await;
+    check("SELECT sum(cardinality(tags)) FROM t", "3").await;
+    lake.parquet("day=2026-09-02/b.parquet", vec![("device", structure(vec![("os", text(["x"]))]))]);
+    let answer = lake.query("SELECT device['Os'] FROM t").await;
+    assert!(answer.contains("`device` is a struct in") && answer.contains("b.parquet"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_delta_table_is_its_log() {
+    let lake = Lake::new();
+    let protocol = r#"{"protocol":{"minReaderVersion":1,"minWriterVersion":2}}"#;
+    let metadata = r#"{"metaData":{"id":"1","format":{"provider":"parquet","options":{}},"schemaString":"{\"type\":\"struct\",\"fields\":[{\"name\":\"Day\",\"type\":\"date\",\"nullable\":true,\"metadata\":{}},{\"name\":\"X\",\"type\":\"integer\",\"nullable\":true,\"metadata\":{}}]}","partitionColumns":["Day"],"configuration":{},"createdTime":0}}"#;
+    let add = |name: &str, day: &str| {
+        let size = fs::metadata(lake.path(&format!("lake/t/{name}"))).unwrap().len();
+        format!(
+            r#"{{"add":{{"path":"{name}","partitionValues":{{"Day":"{day}"}},"size":{size},"modificationTime":0,"dataChange":true}}}}"#
+        )
+    };
+    lake.table("format: delta");
+    for (name, values) in
+        [("a.parquet", 1..3), ("b.parquet", 3..5), ("c.parquet", 5..7), ("orphan.parquet", 7..9)]
+    {
+        lake.parquet(name, vec![("X", int(values))]);
+    }
+    let first =
+        [protocol, metadata, &add("a.parquet", "2026-09-01"), &add("b.parquet", "2026-09-02")].join("\n");
+    lake.file("lake/t/_delta_log/00000000000000000000.json", first);
+    let table = the_table(&lake.open().await);
+    let check = async |sql: &str, expected: &str| assert_eq!(query(&table, sql).await, expected, "{sql}");
+    check("SELECT * FROM t ORDER BY x", "2026-09-01 1; 2026-09-01 2; 2026-09-02 3; 2026-09-02 4").await;
+    check("SELECT sum(x) FROM t WHERE day = '2026-09-02'", "7").await;
+
+    let remove = r#"{"remove":{"path":"a.parquet","dataChange":true}}"#;
+    lake.file(
+        "lake/t/_delta_log/00000000000000000001.json",
+        [remove, &add("c.parquet", "2026-09-03")].join("\n"),
+    );
+    check("SELECT sum(x) FROM t", "10").await;
+    table.refresh();
+    check("SELECT sum(x), min(day), max(day) FROM t", "18 2026-09-02 2026-09-03").await;
 }

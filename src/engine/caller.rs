@@ -211,8 +211,7 @@ impl Caller {
             Error::UnknownDatabase(name.database.clone().unwrap_or_else(|| database.clone()))
         })?;
         let table = database.tables.get(table).ok_or_else(missing)?;
-        let columns = table.columns().await?;
-        let provider = table.pin().await?;
+        let (columns, provider) = table.pin_with_columns().await?;
         Ok(Pinned {
             database: table.database.clone(),
             table: table.name.clone(),

@@ -108,6 +108,12 @@ impl Listings {
         Self { cache, epochs: Arc::default() }
     }
 
+    /// Bytes that all listings take in memory.
+    pub async fn memory_size(&self) -> u64 {
+        self.cache.run_pending_tasks().await;
+        self.cache.weighted_size()
+    }
+
     fn next_epoch(&self) -> u64 {
         self.epochs.fetch_add(1, Ordering::Relaxed)
     }
