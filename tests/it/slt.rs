@@ -1,6 +1,6 @@
 //! Every `tests/slt/*.slt` over the wire, each file in sessions of its own on the shared lake of `fixture.rs`.
 //!
-//! Values are MySQL's text; NULL is `NULL`, an empty string `(empty)`, bytes that are not UTF-8 `0x…`, a line
+//! Values are MySQL's text; NULL is `NULL`, an empty string `(empty)`, bytes that are no readable text `0x…`, a line
 //! break `\n`. Values of a row stand one blank apart. Two comments before a statement ask for more:
 //! `/* headings */` puts the headings before the rows; `/* columns */` answers the column definitions in
 //! place of the rows, one line each: name, type, length, decimals, character set, flags.
@@ -149,11 +149,16 @@ fn text(value: &Value) -> String {
         Value::NULL => "NULL".into(),
         Value::Bytes(bytes) if bytes.is_empty() => "(empty)".into(),
         Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => text.replace('\n', "\\n"),
-            Err(_) => bytes.iter().fold("0x".into(), |hex, byte| format!("{hex}{byte:02X}")),
+            Ok(text) if !text.contains(is_unreadable) => text.replace('\n', "\\n"),
+            _ => bytes.iter().fold("0x".into(), |hex, byte| format!("{hex}{byte:02X}")),
         },
         other => panic!("the text protocol sends texts, not {other:?}"),
     }
+}
+
+/// Control characters hide in a file; tabs and line breaks are read.
+fn is_unreadable(character: char) -> bool {
+    character.is_control() && !matches!(character, '\t' | '\n')
 }
 
 fn definition(column: &Column) -> String {
