@@ -13,4 +13,5 @@ mod lake_text;
 mod operations;
 mod pairs;
 mod slt;
+mod statements;
 mod tableau;
