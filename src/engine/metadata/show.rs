@@ -209,7 +209,11 @@ impl Listing {
             }
             Filter::All | Filter::Where(_) => String::new(),
         };
-        let text = format!("SELECT {headings} FROM ({inner}) AS `show`{like} ORDER BY `show order`");
+        // A limit of its own, since the variable sql_select_limit is not for SHOW.
+        let text = format!(
+            "SELECT {headings} FROM ({inner}) AS `show`{like} ORDER BY `show order` LIMIT {}",
+            i64::MAX
+        );
         let mut query = dialect::parse_query(&text)?;
         if let Filter::Where(condition) = filter {
             let ast::SetExpr::Select(select) = query.ast.body.as_mut() else {
