@@ -38,6 +38,7 @@ impl Globals {
         let milliseconds = u64::try_from(config.max_execution_time.0.as_millis()).unwrap_or(u64::MAX);
         let connect_timeout = config.connect_timeout.0.as_secs().max(1);
         let values = Values::from([
+            ("hostname", Value::Text(config.listen.ip().to_string())),
             ("connect_timeout", Value::Unsigned(connect_timeout)),
             ("max_allowed_packet", Value::Unsigned(config.max_allowed_packet.0)),
             ("max_connections", Value::Unsigned(config.max_connections as u64)),
