@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use lakefront::clock::Clock;
 use lakefront::config::Config;
@@ -84,6 +85,45 @@ async fn a_shutdown_closes_idle_connections() {
     assert!(idle.ping().await.is_err());
     assert!(TcpStream::connect(address).is_err());
     assert!(TcpStream::connect(console).is_err());
+}
+
+/// Forty megabytes: more than the sockets between server and client hold.
+const LARGE_RESULT: &str = "SELECT a.n, REPEAT('x', 100) FROM lake.numbers a, lake.numbers b WHERE b.n < 400";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_lets_running_statements_end() {
+    let lake = fixture::lake();
+    let mut config = lake.config();
+    config.shutdown_timeout = "10m".parse().unwrap();
+    let server = TestServer::start_with(config, Clock::system()).await;
+    let (address, console) = (server.address, server.console);
+    let mut connection = server.connect().await;
+    let mut result = connection.query_iter(LARGE_RESULT).await.unwrap();
+    result.next().await.unwrap().unwrap();
+
+    let stopped = tokio::spawn(server.stop());
+    while TcpStream::connect(address).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(http(console, "/readyz").starts_with("HTTP/1.1 503"));
+    assert!(http(console, "/healthz").starts_with("HTTP/1.1 200"));
+    let rest: Vec<mysql_async::Row> = result.collect().await.unwrap();
+    assert_eq!(rest.len(), 399_999);
+    stopped.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_cancels_what_does_not_end() {
+    let lake = fixture::lake();
+    let mut config = lake.config();
+    config.shutdown_timeout = "0s".parse().unwrap();
+    let server = TestServer::start_with(config, Clock::system()).await;
+    let mut connection = server.connect().await;
+    let mut result = connection.query_iter(LARGE_RESULT).await.unwrap();
+    result.next().await.unwrap().unwrap();
+
+    tokio::time::timeout(Duration::from_secs(60), server.stop()).await.expect("nothing keeps the server");
+    assert!(result.collect::<mysql_async::Row>().await.is_err(), "a cut result must not look whole");
 }
 
 #[tokio::test(flavor = "multi_thread")]

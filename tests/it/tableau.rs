@@ -126,6 +126,7 @@ fn text(value: &Value, kind: &str) -> String {
     match value {
         Value::NULL => "NULL".into(),
         Value::Bytes(bytes) if kind == "double" => number(&String::from_utf8_lossy(bytes)),
+        Value::Bytes(bytes) if kind == "datetime" => without_empty_fraction(&String::from_utf8_lossy(bytes)),
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         other => panic!("the text protocol sends texts, not {other:?}"),
     }
@@ -137,6 +138,14 @@ fn expected_text(value: &Json, kind: &str) -> String {
         Json::String(text) => text.clone(),
         other if kind == "double" => number(&other.to_string()),
         other => other.to_string(),
+    }
+}
+
+/// The fractional digits of a DATETIME follow the file's type: microseconds here, seconds in the other server's table.
+fn without_empty_fraction(text: &str) -> String {
+    match text.split_once('.') {
+        Some((seconds, fraction)) if fraction.bytes().all(|digit| digit == b'0') => seconds.to_owned(),
+        _ => text.to_owned(),
     }
 }
 
