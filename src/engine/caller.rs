@@ -97,10 +97,7 @@ impl Caller {
     pub async fn plan(self: Arc<Self>, query: Arc<Query>, hash_join: bool) -> Result<Plan> {
         let tables = self.resolve(&query.tables).await?;
         let statement = self.engine.planner.statement(self.settings(hash_join));
-        names::check_functions(&query.ast, &statement)?;
-        let logical = statement
-            .logical(query.ast.clone(), &tables)
-            .map_err(|error| names::locate(error, &query.ast))?;
+        let logical = self.logical(&statement, &query, &tables)?;
         let logical = match self.state.variables.sql_select_limit() {
             Some(rows) if query.ast.limit_clause.is_none() => statement.limit(logical, rows)?,
             _ => logical,
@@ -113,6 +110,14 @@ impl Caller {
         Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
     }
 
+    /// Resolves the names of a query.
+    fn logical(&self, statement: &Statement, query: &Query, tables: &Tables) -> Result<LogicalPlan> {
+        names::check_functions(&query.ast, statement)?;
+        let mut tree = query.ast.clone();
+        names::shorten_qualifiers(&mut tree);
+        statement.logical(tree, tables).map_err(|error| names::locate(error, &query.ast))
+    }
+
     /// The columns of a query whose parameters have no values yet. No file is listed for it.
     pub async fn announce(self: Arc<Self>, mut query: Query) -> Result<Vec<Column>> {
         let engine = Arc::clone(&self.engine);
@@ -122,10 +127,7 @@ impl Caller {
             let mut settings = self.settings(true);
             settings.functions.push(bind::unknown_value());
             let statement = self.engine.planner.statement(settings);
-            names::check_functions(&query.ast, &statement)?;
-            let logical = statement
-                .logical(query.ast.clone(), &tables)
-                .map_err(|error| names::locate(error, &query.ast))?;
+            let logical = self.logical(&statement, &query, &tables)?;
             let optimized = statement.optimize(&logical)?;
             columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)
         };

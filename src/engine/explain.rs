@@ -145,11 +145,11 @@ fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> Option<i64> {
 }
 
 fn tree(plan: &Arc<dyn ExecutionPlan>, measured: bool) -> String {
-    if measured {
-        DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string()
-    } else {
-        displayable(plan.as_ref()).indent(false).to_string()
-    }
+    let text = match measured {
+        true => DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(false).to_string(),
+        false => displayable(plan.as_ref()).indent(false).to_string(),
+    };
+    text.trim_end().to_owned()
 }
 
 fn document(plan: &Arc<dyn ExecutionPlan>) -> Value {

@@ -1,9 +1,9 @@
-//! Names in a query's syntax tree: which functions it calls, and in which clause a column stands that
-//! cannot be found. It must not know what the names mean.
+//! Names in a query's syntax tree: which functions it calls, how tables are qualified, and in which clause
+//! a column stands that cannot be found. It must not know what the names mean.
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{self, Visit, VisitMut, Visitor, VisitorMut};
 
 use super::dialect;
 use super::dialect::statement::{Query, TableName};
@@ -34,6 +34,88 @@ pub fn check_functions(query: &ast::Query, statement: &Statement) -> Result<()> 
     match query.visit(&mut Check(statement)) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// Lets `t.*` mean the table that was written `database.t`, and `database.t.*` the one written `t`: DataFusion
+/// compares the qualifier of a wildcard with that of a column letter by letter, so both become `t`.
+pub fn shorten_qualifiers(query: &mut ast::Query) {
+    struct Shorten;
+
+    impl VisitorMut for Shorten {
+        type Break = ();
+
+        fn post_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<()> {
+            for_each_select(&mut query.body, &mut |select| {
+                let mut tables = Vec::new();
+                for from in &mut select.from {
+                    collect_tables(from, &mut tables);
+                }
+                let names: Vec<String> = tables.iter().filter_map(|table| visible_name(table)).collect();
+                let is_unique = |name: &String| names.iter().filter(|other| *other == name).count() == 1;
+                for table in tables {
+                    let Some(name) = visible_name(table).filter(is_unique) else { continue };
+                    if let ast::TableFactor::Table { name: path, alias: alias @ None, .. } = table
+                        && path.0.len() > 1
+                    {
+                        *alias = Some(ast::TableAlias {
+                            explicit: true,
+                            name: ast::Ident::new(name),
+                            columns: Vec::new(),
+                            at: None,
+                        });
+                    }
+                }
+                for item in &mut select.projection {
+                    let ast::SelectItem::QualifiedWildcard(kind, _) = item else { continue };
+                    let ast::SelectItemQualifiedWildcardKind::ObjectName(path) = kind else { continue };
+                    let last =
+                        path.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone());
+                    if last.as_ref().is_some_and(is_unique) {
+                        path.0.drain(..path.0.len() - 1);
+                    }
+                }
+            });
+            ControlFlow::Continue(())
+        }
+    }
+
+    // It never breaks.
+    let _ = query.visit(&mut Shorten);
+}
+
+fn for_each_select(body: &mut ast::SetExpr, change: &mut impl FnMut(&mut ast::Select)) {
+    match body {
+        ast::SetExpr::Select(select) => change(select),
+        ast::SetExpr::SetOperation { left, right, .. } => {
+            for_each_select(left, change);
+            for_each_select(right, change);
+        }
+        _ => {}
+    }
+}
+
+fn collect_tables<'a>(from: &'a mut ast::TableWithJoins, tables: &mut Vec<&'a mut ast::TableFactor>) {
+    let joined = from.joins.iter_mut().map(|join| &mut join.relation);
+    for table in std::iter::once(&mut from.relation).chain(joined) {
+        match table {
+            ast::TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                collect_tables(table_with_joins, tables);
+            }
+            other => tables.push(other),
+        }
+    }
+}
+
+/// The name by which columns of a table are qualified.
+fn visible_name(table: &ast::TableFactor) -> Option<String> {
+    match table {
+        ast::TableFactor::Table { alias: Some(alias), .. }
+        | ast::TableFactor::Derived { alias: Some(alias), .. } => Some(alias.name.value.clone()),
+        ast::TableFactor::Table { name, .. } => {
+            name.0.last().and_then(|part| part.as_ident()).map(|ident| ident.value.clone())
+        }
+        _ => None,
     }
 }
 
@@ -148,4 +230,42 @@ pub fn query_of(expression: ast::Expr) -> Query {
     let mut relations = Relations(Vec::new());
     let _ = expression.visit(&mut relations);
     Query { tables: relations.0, ..dialect::value_query(expression) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(sql: &str) -> ast::Query {
+        dialect::parse_query(sql).unwrap().ast
+    }
+
+    #[test]
+    fn qualifiers_are_as_short_as_they_can_be() {
+        let check = |sql: &str, expected: &str| {
+            let mut query = parse(sql);
+            shorten_qualifiers(&mut query);
+            let text = query.to_string().replace('`', "").replace('"', "");
+            assert_eq!(text, expected, "{sql}");
+        };
+        check("SELECT t.* FROM a.t", "SELECT t.* FROM a.t AS t");
+        check("SELECT a.t.* FROM t", "SELECT t.* FROM t");
+        check("SELECT a.t.*, b.t.* FROM a.t, b.t", "SELECT a.t.*, b.t.* FROM a.t, b.t");
+        check("SELECT x.* FROM a.t AS x", "SELECT x.* FROM a.t AS x");
+        check(
+            "SELECT * FROM (SELECT t.* FROM a.t) AS s JOIN a.u ON 1",
+            "SELECT * FROM (SELECT t.* FROM a.t AS t) AS s JOIN a.u AS u ON true",
+        );
+    }
+
+    #[test]
+    fn a_column_is_found_in_its_clause() {
+        let check = |sql: &str, expected: &str| assert_eq!(clause_of("x", &parse(sql)), expected, "{sql}");
+        check("SELECT x FROM t", "field list");
+        check("SELECT a FROM t WHERE x = 1", "where clause");
+        check("SELECT a FROM t JOIN u ON t.x = u.a", "on clause");
+        check("SELECT a FROM t GROUP BY a HAVING MAX(x) > 1", "having clause");
+        check("SELECT a FROM t ORDER BY x", "order clause");
+        check("SELECT a FROM (SELECT a FROM t WHERE x) s", "where clause");
+    }
 }

@@ -11,7 +11,8 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
 
 use super::error::Error;
@@ -59,7 +60,11 @@ pub fn functions(values: SessionValues) -> Vec<Arc<ScalarUDF>> {
             arguments,
             answer,
             values: Arc::clone(&values),
-            signature: Signature::variadic_any(Volatility::Stable),
+            // "Any" begins with one argument; NOW takes none or one.
+            signature: Signature::one_of(
+                vec![TypeSignature::Nullary, TypeSignature::VariadicAny],
+                Volatility::Stable,
+            ),
             nullary: Signature::nullary(Volatility::Stable),
         }))
     };
