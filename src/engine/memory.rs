@@ -6,6 +6,9 @@
 //! query spill as soon as a second one runs.
 
 use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,6 +29,8 @@ pub struct Memory {
     /// Object stores, footers and spill files, which all queries share.
     environment: Arc<RuntimeEnv>,
     bytes_per_query: usize,
+    /// Holds the directory for spill files while the server lives.
+    _directory: Option<File>,
 }
 
 impl Memory {
@@ -33,9 +38,10 @@ impl Memory {
     pub fn new(config: &Config) -> Result<Self> {
         let server = Arc::new(GreedyMemoryPool::new(config.memory.bytes()));
         let mut disk = DiskManagerBuilder::default().with_max_temp_directory_size(config.spill.limit.0);
+        let mut held = None;
         if let Some(directory) = &config.spill.directory {
-            std::fs::create_dir_all(directory).map_err(|error| {
-                Error::DiskFull(format!("cannot make the spill directory {}: {error}", directory.display()))
+            held = hold(directory).map_err(|error| {
+                Error::DiskFull(format!("cannot use the spill directory {}: {error}", directory.display()))
             })?;
             disk = disk.with_mode(DiskManagerMode::Directories(vec![directory.clone()]));
         }
@@ -49,7 +55,7 @@ impl Memory {
             .build_arc()?;
         let half = config.memory.bytes() / 2;
         let bytes_per_query = config.memory_per_query.map_or(half, |size| size.bytes());
-        Ok(Self { server, environment, bytes_per_query })
+        Ok(Self { server, environment, bytes_per_query, _directory: held })
     }
 
     /// What all queries share.
@@ -74,6 +80,23 @@ impl Memory {
             .build_arc()?;
         Ok((environment, pool))
     }
+}
+
+/// Makes a directory for spill files and removes what a server that was killed left in it, unless another
+/// server uses it now.
+fn hold(directory: &Path) -> io::Result<Option<File>> {
+    fs::create_dir_all(directory)?;
+    let lock = File::create(directory.join("lakefront.lock"))?;
+    if lock.try_lock().is_err() {
+        return Ok(None);
+    }
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("datafusion-") {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(Some(lock))
 }
 
 /// The memory of one query: a reservation must fit into its own limit and into the server's.
@@ -175,5 +198,21 @@ mod tests {
         drop(one);
         assert_eq!(memory.reserved(), 40 * mib);
         assert_eq!(first.peak(), 60 * mib);
+    }
+
+    #[test]
+    fn what_a_killed_server_left_is_removed_and_what_another_uses_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let left = directory.path().join("datafusion-left");
+        let check = |removed: bool| {
+            fs::create_dir_all(&left).unwrap();
+            let held = hold(directory.path()).unwrap();
+            assert_eq!(!left.exists(), removed);
+            held
+        };
+        let held = check(true);
+        check(false);
+        drop(held);
+        check(true);
     }
 }
