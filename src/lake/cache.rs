@@ -61,6 +61,11 @@ impl Files {
         Ok(OpenFile::from_bytes(location, meta, bytes.map_err(|error| (*error).clone())?))
     }
 
+    /// Forgets the bytes of a version of a file: they were not what the file is.
+    pub async fn forget(&self, location: &Location, meta: &ObjectMeta) {
+        self.bytes.invalidate(&Version::new(location, meta)).await;
+    }
+
     /// The footer of a version of a file, read by `load` when it is not at hand.
     pub async fn footer(
         &self,

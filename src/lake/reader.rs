@@ -50,7 +50,12 @@ impl Reader {
     /// The footer of a Parquet file, from memory or from the file.
     pub async fn footer(&self, location: &Location, meta: &ObjectMeta) -> Result<Footer> {
         let load = async { Footer::read(&self.open(location, meta).await?).await };
-        self.files.footer(location, meta, load).await
+        let footer = self.files.footer(location, meta, load).await;
+        if let Err(Error::Corrupt { .. }) = footer {
+            // It may be the bytes that were fetched, and not the file.
+            self.files.forget(location, meta).await;
+        }
+        footer
     }
 
     /// The rows of a Parquet file, of some columns (`a`, or `a.b` for a child); those it does not have are

@@ -103,7 +103,7 @@ async fn scan(
 }
 
 /// Scans the version `meta` of a file.
-async fn scan_version(
+pub async fn scan_version(
     reader: &Arc<Reader>,
     location: &Location,
     meta: ObjectMeta,
@@ -119,13 +119,13 @@ async fn scan_version(
 }
 
 /// `n` rows of a number and a text.
-fn rows(n: i64) -> RecordBatch {
+pub fn rows(n: i64) -> RecordBatch {
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..n));
     let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(|i| format!("text {}", i % 17))));
     RecordBatch::try_from_iter([("number", numbers), ("text", texts)]).unwrap()
 }
 
-fn file_of(rows: RecordBatch) -> Vec<u8> {
+pub fn file_of(rows: RecordBatch) -> Vec<u8> {
     let mut bytes = Vec::new();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties)).unwrap();

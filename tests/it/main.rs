@@ -3,12 +3,15 @@
 mod fixture;
 mod server;
 
+mod s3;
 mod shared;
 
 mod clients;
 mod engine;
+mod lake_changes;
 mod lake_delta;
 mod lake_reading;
+mod lake_s3;
 mod lake_text;
 mod operations;
 mod pairs;

@@ -1,0 +1,134 @@
+//! Files change while queries run: every answer is one consistent set of whole files, or a clean error.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use mysql_async::prelude::Queryable;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::lake_reading::file_of;
+use crate::server::{Lake, TestServer};
+
+const FILES: i64 = 6;
+const CHANGES: i64 = 300;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_consistent_while_files_change() {
+    let lake = Lake::new();
+    lake.table("lake", "changing", "location: changing\nformat: parquet\n");
+    for number in 0..FILES {
+        lake.parquet(&path(number), &version(number, 0));
+    }
+    let server = TestServer::start(&lake).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (answers, errors) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+
+    let mut readers = vec![];
+    for reader in 0..2 {
+        let (stop, answers, errors) = (Arc::clone(&stop), Arc::clone(&answers), Arc::clone(&errors));
+        let mut client = server.connect().await;
+        readers.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                let statement = if reader == 0 { EACH_FILE } else { TWICE };
+                match client.query::<(i64, i64, i64, i64), _>(statement).await {
+                    Ok(rows) if reader == 0 => rows.into_iter().for_each(check_file),
+                    // Both references of one statement see the same files.
+                    Ok(rows) => assert_eq!(rows, []),
+                    Err(error) => {
+                        check_error(&error.to_string());
+                        errors.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                }
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+    }
+
+    let newest = change(&lake, &answers, &errors).await;
+    stop.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    println!("{} answers, {} errors", answers.load(Ordering::Relaxed), errors.load(Ordering::Relaxed));
+    assert!(answers.load(Ordering::Relaxed) > 10);
+
+    let mut client = server.connect().await;
+    let rows: Vec<(i64, i64, i64, i64)> = client.query(EACH_FILE).await.unwrap();
+    rows.iter().copied().for_each(check_file);
+    let found: BTreeMap<i64, i64> = rows.into_iter().map(|(number, version, ..)| (number, version)).collect();
+    assert_eq!(found, newest);
+}
+
+const EACH_FILE: &str =
+    "SELECT file, MIN(version), MAX(version), COUNT(*) FROM lake.changing GROUP BY file ORDER BY file";
+
+const TWICE: &str = "SELECT a.file, a.version, b.version, a.n \
+     FROM (SELECT file, MAX(version) AS version, COUNT(*) AS n FROM lake.changing GROUP BY file) a \
+     JOIN (SELECT file, MIN(version) AS version, COUNT(*) AS n FROM lake.changing GROUP BY file) b ON a.file = b.file \
+     WHERE a.version <> b.version OR a.n <> b.n";
+
+/// Changes files in every way that programs do, each time after some queries. What is there at the end.
+async fn change(lake: &Lake, answers: &AtomicU64, errors: &AtomicU64) -> BTreeMap<i64, i64> {
+    let mut random = StdRng::seed_from_u64(11);
+    for change in 1..=CHANGES {
+        let number = random.random_range(0..FILES);
+        let bytes = file_of(version(number, change));
+        match random.random_range(0..6) {
+            // As writers should: the whole file at once.
+            0..=2 => drop(lake.file(&path(number), bytes)),
+            // In place: cut, then written.
+            3 => fs::write(lake.path(&path(number)), bytes).unwrap(),
+            4 => fs::write(lake.path(&path(number)), &bytes[..bytes.len() / 2]).unwrap(),
+            _ => drop(fs::remove_file(lake.path(&path(number)))),
+        }
+        let before = answers.load(Ordering::Relaxed) + errors.load(Ordering::Relaxed);
+        if change % 4 == 0 {
+            while answers.load(Ordering::Relaxed) + errors.load(Ordering::Relaxed) == before {
+                tokio::task::yield_now().await;
+            }
+        }
+        // A broken file is mended soon, so that there are answers.
+        if change % 8 == 0 {
+            for number in 0..FILES {
+                lake.file(&path(number), file_of(version(number, change)));
+            }
+        }
+    }
+    for number in 0..FILES {
+        lake.file(&path(number), file_of(version(number, CHANGES + 1)));
+    }
+    (0..FILES).map(|number| (number, CHANGES + 1)).collect()
+}
+
+/// A file as one statement sees it is of one version, and whole.
+fn check_file((number, first, last, count): (i64, i64, i64, i64)) {
+    assert_eq!(first, last, "file {number} is a mix");
+    assert_eq!(count, rows_of(first), "file {number} is not whole in version {first}");
+}
+
+fn check_error(error: &str) {
+    let expected = ["changed while it was read", "cannot be read", "does not exist"];
+    assert!(error.contains("changing/") && expected.iter().any(|text| error.contains(text)), "{error}");
+}
+
+fn path(number: i64) -> String {
+    format!("changing/{number}.parquet")
+}
+
+fn version(number: i64, version: i64) -> RecordBatch {
+    let count = usize::try_from(rows_of(version)).unwrap();
+    let column = |value: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![value; count])) };
+    let noise: ArrayRef = Arc::new(Int64Array::from_iter_values((0..count as i64).map(|row| row * version)));
+    RecordBatch::try_from_iter([("file", column(number)), ("version", column(version)), ("noise", noise)])
+        .unwrap()
+}
+
+/// No version has as many rows as the one before.
+fn rows_of(version: i64) -> i64 {
+    500 + version % 97
+}

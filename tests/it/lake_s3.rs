@@ -1,0 +1,197 @@
+//! A lake in S3: the same answers as from disk, few requests, and failures that end soon and say what failed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lakefront::clock::Clock;
+use lakefront::config::{ByteSize, Cache, Config};
+use lakefront::lake::reader::Reader;
+use lakefront::lake::store::{Location, Stores};
+use lakefront::lake::{self, Error};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row};
+use object_store::{ObjectMeta, ObjectStoreExt};
+
+use crate::fixture;
+use crate::lake_reading::{file_of, rows, scan_version};
+use crate::s3::{Fault, Operation, S3Server};
+use crate::server::TestServer;
+
+const FILE: &str = "t/a.parquet";
+const ALWAYS: usize = usize::MAX;
+/// Every wait has ended by then: the tests' stores try again for one second.
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_the_same_as_from_disk() {
+    let lake = fixture::lake();
+    let s3 = S3Server::start().await;
+    s3.put_all(&lake.path(""));
+    let mut config = lake.config();
+    config.lake = "s3://lake/".to_owned();
+    s3.configure(&mut config);
+    let local = TestServer::start(&lake).await;
+    let remote = TestServer::start_with(config, Clock::system()).await;
+    let (mut local, mut remote) = (local.connect().await, remote.connect().await);
+    for statement in [
+        "SELECT * FROM lake.types ORDER BY 1",
+        "SELECT * FROM lake.nested ORDER BY 1",
+        "SELECT COUNT(*), SUM(n), COUNT(even) FROM lake.numbers",
+        "SELECT day, region, COUNT(*) FROM lake.events GROUP BY day, region ORDER BY day, region",
+        "SELECT * FROM lake.events WHERE day = '2026-09-06' ORDER BY region, 1",
+        "SELECT * FROM lake.rates ORDER BY currency",
+        "SELECT COUNT(*) FROM lake.empty",
+        "SELECT * FROM lake.MixedCase ORDER BY 1",
+    ] {
+        assert_eq!(answer(&mut remote, statement).await, answer(&mut local, statement).await, "{statement}");
+    }
+    let error = remote.query_drop("SELECT * FROM lake.broken").await.unwrap_err().to_string();
+    assert!(error.contains("s3://lake/broken/part-0.parquet"), "{error}");
+
+    // A listing that is late for one object: the files before it, and all in the next statement.
+    s3.fail(Operation::List, "numbers", 1, Fault::Hides("part-1"));
+    let count = "SELECT COUNT(*) FROM lake.numbers";
+    assert_eq!(answer(&mut remote, count).await, ["[Int(500)]"]);
+    assert_eq!(answer(&mut remote, count).await, ["[Int(1000)]"]);
+}
+
+async fn answer(client: &mut Conn, statement: &str) -> Vec<String> {
+    let rows: Vec<Row> = client.query(statement).await.unwrap();
+    rows.into_iter().map(|row| format!("{:?}", row.unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_small_file_costs_one_request() {
+    let bench = Bench::start(Cache::default()).await;
+    let meta = bench.list().await;
+    // At once: the second waits for the first one's bytes.
+    let (first, second) = tokio::join!(bench.scan(&meta), bench.scan(&meta));
+    assert_eq!((first.unwrap(), second.unwrap()), (1_000, 1_000));
+    assert_eq!(bench.scan(&meta).await.unwrap(), 1_000);
+    assert_eq!(bench.s3.requests(), [(Operation::Get, FILE.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_large_file_is_read_by_ranges() {
+    let bench = Bench::start(Cache { small_file: ByteSize(0), ..Cache::default() }).await;
+    let meta = bench.list().await;
+    assert_eq!(bench.scan(&meta).await.unwrap(), 1_000);
+    let first = bench.s3.requests().len();
+    assert_eq!(bench.scan(&meta).await.unwrap(), 1_000);
+    // The footer is at hand.
+    assert!(bench.s3.requests().len() < first);
+}
+
+#[tokio::test]
+async fn faults_that_pass_are_not_seen() {
+    for small_file in [ByteSize::mib(4), ByteSize(0)] {
+        for fault in [Fault::InternalError, Fault::SlowDown, Fault::Cut(100), Fault::Stall(100), Fault::Never]
+        {
+            let bench = Bench::start(Cache { small_file, ..Cache::default() }).await;
+            let meta = bench.list().await;
+            bench.s3.fail(Operation::Get, FILE, 1, fault);
+            assert_eq!(bench.scan(&meta).await.unwrap(), 1_000, "{fault:?}");
+            assert!(bench.s3.requests().len() >= 2, "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn faults_that_stay_end_soon_and_name_the_file() {
+    for fault in [
+        Fault::InternalError,
+        Fault::SlowDown,
+        Fault::AccessDenied,
+        Fault::Cut(100),
+        Fault::Stall(100),
+        Fault::Never,
+    ] {
+        let bench = Bench::start(Cache::default()).await;
+        let meta = bench.list().await;
+        bench.s3.fail(Operation::Get, FILE, ALWAYS, fault);
+        let begin = Instant::now();
+        let error = bench.scan(&meta).await.unwrap_err();
+        assert!(begin.elapsed() < SOON, "{fault:?} took {:?}", begin.elapsed());
+        assert!(matches!(error, Error::Store { .. }), "{fault:?}: {error:?}");
+        let text = error.to_string();
+        assert!(text.starts_with("cannot read `s3://lake/t/a.parquet`: "), "{fault:?}: {text}");
+        // An error is not kept.
+        bench.s3.heal();
+        assert_eq!(bench.scan(&meta).await.unwrap(), 1_000, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_bytes_are_not_kept() {
+    let bench = Bench::start(Cache::default()).await;
+    let meta = bench.list().await;
+    let end = usize::try_from(meta.size).unwrap();
+    bench.s3.fail(Operation::Get, FILE, 1, Fault::WrongByte(end - 1));
+    let error = bench.scan(&meta).await.unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error:?}");
+    assert_eq!(bench.scan(&meta).await.unwrap(), 1_000);
+}
+
+#[tokio::test]
+async fn a_changed_file_is_no_mix() {
+    for small_file in [ByteSize::mib(4), ByteSize(0)] {
+        let bench = Bench::start(Cache { small_file, ..Cache::default() }).await;
+        let old = bench.list().await;
+        bench.s3.put(FILE, file_of(rows(999)));
+        assert!(matches!(bench.scan(&old).await.unwrap_err(), Error::Changed { .. }));
+        let new = bench.list().await;
+        assert_eq!(bench.scan(&new).await.unwrap(), 999);
+        std::fs::remove_file(bench.s3.path(FILE)).unwrap();
+        assert!(matches!(bench.scan(&old).await.unwrap_err(), Error::Changed { .. }));
+    }
+}
+
+#[tokio::test]
+async fn an_outage_leaves_what_is_in_memory() {
+    let mut bench = Bench::start(Cache::default()).await;
+    let meta = bench.list().await;
+    assert_eq!(bench.scan(&meta).await.unwrap(), 1_000);
+    bench.s3.stop().await;
+    assert_eq!(bench.scan(&meta).await.unwrap(), 1_000);
+
+    let other = ObjectMeta { location: "t/b.parquet".into(), ..meta };
+    let begin = Instant::now();
+    assert!(matches!(bench.scan(&other).await.unwrap_err(), Error::Store { .. }));
+    assert!(begin.elapsed() < SOON);
+}
+
+/// A server with one file of 1,000 rows, and a reader.
+struct Bench {
+    s3: S3Server,
+    location: Location,
+    reader: Arc<Reader>,
+}
+
+impl Bench {
+    async fn start(cache: Cache) -> Self {
+        let s3 = S3Server::start().await;
+        s3.put(FILE, file_of(rows(1_000)));
+        let mut config = Config::default();
+        s3.configure(&mut config);
+        let location = Stores::new(&config).open("s3://lake/t", "").unwrap();
+        Self { s3, location, reader: Reader::new(&cache) }
+    }
+
+    /// The file as it is now.
+    async fn list(&self) -> ObjectMeta {
+        let meta = self.location.store.head(&FILE.into()).await.unwrap();
+        self.s3.requests();
+        meta
+    }
+
+    /// Counts the rows of a version of the file.
+    async fn scan(&self, meta: &ObjectMeta) -> Result<usize, Error> {
+        let batches = scan_version(&self.reader, &self.location, meta.clone(), &rows(0).schema()).await;
+        match batches {
+            Ok(batches) => Ok(batches.iter().map(|batch| batch.num_rows()).sum()),
+            Err(error) => {
+                Err(lake::find(&error).unwrap_or_else(|| panic!("no error of the lake: {error}")).clone())
+            }
+        }
+    }
+}
