@@ -51,9 +51,14 @@ impl Files {
         Self { bytes, footers, small_file: limits.small_file.0 }
     }
 
+    /// Whether a file is fetched whole, because it is small and far away.
+    pub fn fetches_whole(&self, location: &Location, meta: &ObjectMeta) -> bool {
+        location.remote && meta.size <= self.small_file
+    }
+
     /// Opens a version of a file. A small remote one is fetched whole unless it is at hand.
     pub async fn open(&self, location: &Location, meta: &ObjectMeta) -> Result<OpenFile> {
-        if !location.remote || meta.size > self.small_file {
+        if !self.fetches_whole(location, meta) {
             return OpenFile::open(location, meta).await;
         }
         let fetch = OpenFile::fetch(location, meta);

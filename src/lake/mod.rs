@@ -15,6 +15,7 @@ pub mod guard;
 pub mod reader;
 pub mod text;
 
+mod ahead;
 mod cache;
 mod footer;
 mod open;

@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::ParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, ParquetFileReaderFactory};
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use futures::future::BoxFuture;
@@ -22,7 +22,9 @@ use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::ahead::Ahead;
 use super::cache::Files;
 use super::footer::Footer;
 use super::open::OpenFile;
@@ -49,7 +51,17 @@ impl Reader {
 
     /// The footer of a Parquet file, from memory or from the file.
     pub async fn footer(&self, location: &Location, meta: &ObjectMeta) -> Result<Footer> {
-        let load = async { Footer::read(&self.open(location, meta).await?).await };
+        self.footer_of(location, meta, self.open(location, meta)).await
+    }
+
+    /// The footer of a file that `open` opens when it is not at hand.
+    async fn footer_of(
+        &self,
+        location: &Location,
+        meta: &ObjectMeta,
+        open: impl Future<Output = Result<OpenFile>>,
+    ) -> Result<Footer> {
+        let load = async { Footer::read(&open.await?).await };
         let footer = self.files.footer(location, meta, load).await;
         if let Err(Error::Corrupt { .. }) = footer {
             // It may be the bytes that were fetched, and not the file.
@@ -78,6 +90,7 @@ impl Reader {
             reader: Arc::clone(self),
             location: location.clone(),
             schema: None,
+            ahead: None,
             meta: meta.clone(),
             open: None,
             bytes_scanned: Count::new(),
@@ -96,7 +109,8 @@ impl Reader {
     /// `schema` has the table's file columns: a file that does not fit them is an error that names it.
     /// Each file's `object_meta` must be as it was listed.
     pub fn for_table(self: &Arc<Self>, location: &Location, schema: SchemaRef) -> Arc<TableReader> {
-        Arc::new(TableReader { reader: Arc::clone(self), location: location.clone(), schema })
+        let (reader, location) = (Arc::clone(self), location.clone());
+        Arc::new(TableReader { reader, location, schema, ahead: None })
     }
 }
 
@@ -106,6 +120,17 @@ pub struct TableReader {
     reader: Arc<Reader>,
     location: Location,
     schema: SchemaRef,
+    ahead: Option<Arc<Ahead>>,
+}
+
+impl TableReader {
+    /// A reader for one scan of these groups of files, which fetches a few small remote files ahead.
+    pub fn ahead_of(&self, groups: &[FileGroup]) -> Arc<Self> {
+        let metas = |group: &FileGroup| group.iter().map(|file| file.object_meta.clone()).collect();
+        let ahead = self.location.remote.then(|| Arc::new(Ahead::new(groups.iter().map(metas))));
+        let (reader, location) = (Arc::clone(&self.reader), self.location.clone());
+        Arc::new(Self { reader, location, schema: Arc::clone(&self.schema), ahead })
+    }
 }
 
 impl ParquetFileReaderFactory for TableReader {
@@ -120,6 +145,7 @@ impl ParquetFileReaderFactory for TableReader {
             reader: Arc::clone(&self.reader),
             location: self.location.clone(),
             schema: Some(Arc::clone(&self.schema)),
+            ahead: self.ahead.clone(),
             meta: file.object_meta,
             open: None,
             bytes_scanned: MetricBuilder::new(metrics).counter("bytes_scanned", partition),
@@ -133,6 +159,8 @@ struct FileReader {
     location: Location,
     /// The columns that it must fit.
     schema: Option<SchemaRef>,
+    /// What its scan reads after it.
+    ahead: Option<Arc<Ahead>>,
     meta: ObjectMeta,
     /// Opened by the first read; a footer from memory needs none.
     open: Option<OpenFile>,
@@ -141,22 +169,41 @@ struct FileReader {
 
 impl FileReader {
     async fn read(&mut self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>> {
-        let file = match self.open.take() {
-            Some(file) => file,
-            None => self.reader.open(&self.location, &self.meta).await?,
-        };
-        let file = self.open.insert(file);
-        let pieces = file.read_ranges(ranges).await?;
+        let pieces = self.opened().await?.read_ranges(ranges).await?;
         self.bytes_scanned.add(pieces.iter().map(Bytes::len).sum());
         Ok(pieces)
     }
 
-    async fn footer(&self) -> Result<Footer> {
-        let footer = self.reader.footer(&self.location, &self.meta).await?;
+    async fn footer(&mut self) -> Result<Footer> {
+        let (reader, location, meta) = (Arc::clone(&self.reader), self.location.clone(), self.meta.clone());
+        let footer = reader.footer_of(&location, &meta, self.opened()).await?;
         if let Some(table) = &self.schema {
-            schema::check(table, &footer.schema, &self.location.show(&self.meta.location))?;
+            schema::check(table, &footer.schema, &location.show(&meta.location))?;
         }
         Ok(footer)
+    }
+
+    async fn opened(&mut self) -> Result<OpenFile> {
+        if let Some(file) = &self.open {
+            return Ok(file.clone());
+        }
+        let fetched = match &self.ahead {
+            Some(ahead) => ahead.reach(&self.meta.location, |next| self.fetch(next)).await,
+            None => None,
+        };
+        let file = match fetched {
+            Some(file) => file?,
+            None => self.reader.open(&self.location, &self.meta).await?,
+        };
+        Ok(self.open.insert(file).clone())
+    }
+
+    /// Begins to fetch another file of the scan, if it is fetched whole.
+    fn fetch(&self, next: ObjectMeta) -> Option<AbortOnDropHandle<Result<OpenFile>>> {
+        let (reader, location) = (Arc::clone(&self.reader), self.location.clone());
+        let whole = reader.files.fetches_whole(&location, &next);
+        let open = async move { reader.open(&location, &next).await };
+        whole.then(|| AbortOnDropHandle::new(tokio::spawn(open)))
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
-use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SessionContext;
@@ -109,10 +110,21 @@ pub async fn scan_version(
     meta: ObjectMeta,
     schema: &SchemaRef,
 ) -> Result<Vec<RecordBatch>, DataFusionError> {
-    let factory = reader.for_table(location, Arc::clone(schema));
+    scan_group(reader, location, vec![meta], schema).await
+}
+
+/// Scans files one after the other.
+pub async fn scan_group(
+    reader: &Arc<Reader>,
+    location: &Location,
+    files: Vec<ObjectMeta>,
+    schema: &SchemaRef,
+) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let group = FileGroup::new(files.into_iter().map(PartitionedFile::from).collect());
+    let factory = reader.for_table(location, Arc::clone(schema)).ahead_of(std::slice::from_ref(&group));
     let source = ParquetSource::new(Arc::clone(schema)).with_parquet_file_reader_factory(factory);
     let source = guard(Arc::new(source), &location.url);
-    let config = FileScanConfigBuilder::new(location.url.clone(), source).with_file(meta.into()).build();
+    let config = FileScanConfigBuilder::new(location.url.clone(), source).with_file_group(group).build();
     let context = SessionContext::new();
     context.register_object_store(location.url.as_ref(), Arc::clone(&location.store));
     collect(DataSourceExec::from_data_source(config), context.task_ctx()).await
