@@ -1,5 +1,8 @@
 //! The integration tests: one binary, one module for each subject. Tests see what a client sees.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it is")]
+#![expect(clippy::print_stdout, reason = "tests say what they leave out, and count")]
+
 mod fixture;
 mod server;
 

@@ -51,12 +51,6 @@ impl Lake {
         self
     }
 
-    /// Removes a file of the lake.
-    pub fn remove(&self, path: &str) -> &Self {
-        std::fs::remove_file(self.path(path)).unwrap();
-        self
-    }
-
     /// Writes a table file. Its `location` is relative to the lake.
     pub fn table(&self, database: &str, table: &str, yaml: &str) -> &Self {
         let path = self.directory.path().join("catalog").join(database).join(format!("{table}.yaml"));
