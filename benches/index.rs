@@ -58,16 +58,10 @@ async fn main() {
     }
     println!("one day, cached: planned in {plan:.1?}, answered in {answer:.1?}, {}", lake.requests());
 
-    let before = resident_bytes();
     let (planned, _) = query(table, &catalog, "SELECT count(*) FROM t WHERE x < 0", false).await;
-    let grown = resident_bytes().saturating_sub(before);
     println!("all days, cold:  planned in {planned:.1?}, {}", lake.requests());
     let index = catalog.listing_bytes().await;
-    println!(
-        "the index has {} bytes a file ({} MiB more resident memory in all)",
-        index / (DAYS * FILES_A_DAY),
-        grown >> 20
-    );
+    println!("the index has {} bytes a file", index / (DAYS * FILES_A_DAY));
 }
 
 /// The time until the plan is made, and until the answer is there if it is wanted.
@@ -87,11 +81,6 @@ async fn query(table: &Table, catalog: &Catalog, sql: &str, run: bool) -> (Durat
         datafusion::physical_plan::collect(plan, context.task_ctx()).await.expect("the query has an answer");
     }
     (planned, start.elapsed())
-}
-
-fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
 }
 
 fn parquet() -> Bytes {
