@@ -110,7 +110,7 @@ impl TableProvider for Pinned {
         });
         let groups = balance(scanned.collect(), state.config().target_partitions());
         let location = self.files.location();
-        let scan = FileScanConfigBuilder::new(location.url.clone(), self.source(state))
+        let scan = FileScanConfigBuilder::new(location.url.clone(), self.source(state, &groups))
             .with_file_groups(groups)
             .with_statistics(statistics)
             .with_projection_indices(Some(projection))?
@@ -122,7 +122,7 @@ impl TableProvider for Pinned {
 }
 
 impl Pinned {
-    fn source(&self, state: &dyn Session) -> Arc<dyn FileSource> {
+    fn source(&self, state: &dyn Session, groups: &[FileGroup]) -> Arc<dyn FileSource> {
         let (table, location) = (&self.layout.table, self.files.location());
         let source = match self.format {
             Format::Text(format) => text::source(format, &self.reader, location, table.clone()),
@@ -133,6 +133,7 @@ impl Pinned {
                 options.global.coerce_int96_tz = Some("UTC".to_owned());
                 let reader = self.reader.for_table(location, Arc::clone(table.file_schema()));
                 let source = ParquetSource::new(table.clone()).with_table_parquet_options(options);
+                let reader = reader.ahead_of(groups);
                 Arc::new(source.with_parquet_file_reader_factory(reader)) as Arc<dyn FileSource>
             }
         };
