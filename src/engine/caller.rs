@@ -280,6 +280,7 @@ impl Caller {
     fn values(&self) -> SessionValues {
         let account = format!("{}@{}", self.user, self.host);
         let state = self.state.clone();
+        let (now, connection) = (self.now.timestamp_micros(), u64::from(self.connection));
         let user_variables = Arc::clone(&self.state.user_variables);
         SessionValues {
             now: self.now.timestamp_micros(),
@@ -291,7 +292,15 @@ impl Caller {
             version: metadata::variables::VERSION.to_owned(),
             row_count: self.state.row_count,
             found_rows: self.state.found_rows.load(Ordering::Relaxed),
-            system_variable: Arc::new(move |scope, name| Ok(state.variable(scope, name)?)),
+            system_variable: Arc::new(move |scope, name| {
+                let value = state.variable(scope, name)?;
+                // What these tell, the statement and the connection know.
+                Ok(match name {
+                    "timestamp" => ScalarValue::Float64(Some(now as f64 / 1e6)),
+                    "pseudo_thread_id" => ScalarValue::UInt64(Some(connection)),
+                    _ => value,
+                })
+            }),
             user_variable: Arc::new(move |name| {
                 user_variables.get(name).cloned().unwrap_or(ScalarValue::Null)
             }),

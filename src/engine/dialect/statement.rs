@@ -229,8 +229,8 @@ pub enum Show {
         /// With the whole statement.
         full: bool,
     },
-    /// GRANTS [FOR user].
-    Grants,
+    /// GRANTS [FOR user]; `None` is the session's user.
+    Grants(Option<String>),
     /// WARNINGS; `errors` for ERRORS.
     Warnings {
         /// Errors only.

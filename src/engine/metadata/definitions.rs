@@ -353,6 +353,7 @@ const TABLES: &[Row] = &[
         Source::Empty,
         "help_topic_id u32, name 64, help_category_id u32, description long, example long, url long",
     ),
+    ("mysql", "time_zone_name", Source::Server(server::time_zone_names), "Name 64, Time_zone_id u32"),
     (
         "mysql",
         "user",

@@ -109,6 +109,13 @@ pub fn threads(context: &MetadataContext, rows: &mut Rows) {
     }
 }
 
+/// `mysql.time_zone_name`: what the variable `time_zone` may be set to beside offsets.
+pub fn time_zone_names(_: &MetadataContext, rows: &mut Rows) {
+    for (index, zone) in chrono_tz::TZ_VARIANTS.iter().enumerate() {
+        rows.push(&[zone.name().into(), (index as u64 + 1).into()]);
+    }
+}
+
 /// `USER_PRIVILEGES`: everybody reads everything.
 pub fn user_privileges(context: &MetadataContext, rows: &mut Rows) {
     let grantee = format!("'{}'@'%'", context.user.replace('\'', "''"));

@@ -111,7 +111,12 @@ pub async fn answer(show: &Show, context: &MetadataContext) -> Result<ShowAnswer
                 .column("Info", info)
                 .answer(&Filter::All)
         }
-        Show::Grants => Ok(grants(context)),
+        Show::Grants(user) => match user {
+            Some(user) if *user != context.user => {
+                Err(Error::NotSupported("SHOW GRANTS for another user".into()))
+            }
+            _ => Ok(grants(context)),
+        },
         Show::Warnings { errors, count, limit, offset } => {
             Ok(warnings(context, *errors, *count, *limit, *offset))
         }

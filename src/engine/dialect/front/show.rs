@@ -61,10 +61,8 @@ impl Front<'_> {
             "PRIVILEGES" => Show::Privileges,
             "PROCESSLIST" => Show::ProcessList { full },
             "GRANTS" => {
-                if self.accept("FOR") {
-                    self.skip_rest();
-                }
-                Show::Grants
+                let user = if self.accept("FOR") { self.user()? } else { None };
+                Show::Grants(user)
             }
             "WARNINGS" | "ERRORS" => self.warnings(name == "ERRORS", false)?,
             "COUNT" => {
@@ -96,6 +94,13 @@ impl Front<'_> {
             }
         };
         Ok(Statement::Show(show))
+    }
+
+    /// A user without its host; `None` is CURRENT_USER.
+    fn user(&mut self) -> Read<Option<String>> {
+        let user = self.word_or_string()?;
+        self.skip_rest();
+        Ok(Some(user).filter(|user| !user.eq_ignore_ascii_case("CURRENT_USER")))
     }
 
     fn show_create(&mut self) -> Read<Show> {

@@ -353,7 +353,7 @@ const fn time_zone(name: &'static str) -> Definition {
     define(name, Both, Kind::TimeZone, Default::Text("SYSTEM"), Acts)
 }
 
-/// Reads as 0 while the clock runs. MySQL tells the time there; `NOW()` and `UNIX_TIMESTAMP()` do so here.
+/// Zero while the clock runs; `@@timestamp` then reads as the statement's time.
 const fn real(name: &'static str) -> Definition {
     define(name, Session, Kind::Real, Default::Real(0.0), Acts)
 }
