@@ -21,6 +21,7 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPl
 use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
@@ -47,6 +48,10 @@ impl Planner {
         let Functions { scalar, aggregate, window } = functions::all();
         let mut expr_planners = dialect::expr_planners();
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
+        // Types may depend on the values of constants, so these come first.
+        let mut analyzer_rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
+            vec![Arc::new(functions::fold::Constants)];
+        analyzer_rules.extend(dialect::analyzer_rules());
         let state = SessionStateBuilder::new()
             .with_config(session_config(config))
             .with_runtime_env(environment)
@@ -54,7 +59,7 @@ impl Planner {
             .with_aggregate_functions(over(SessionStateDefaults::default_aggregate_functions(), aggregate))
             .with_window_functions(over(SessionStateDefaults::default_window_functions(), window))
             .with_expr_planners(expr_planners)
-            .with_analyzer_rules(dialect::analyzer_rules())
+            .with_analyzer_rules(analyzer_rules)
             .build();
         Self { state, relation_planners: dialect::relation_planners(), type_planner: dialect::type_planner() }
     }

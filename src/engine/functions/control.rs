@@ -87,7 +87,9 @@ pub fn as_type(array: &ArrayRef, to: &DataType, call: &Call<'_>) -> Result<Array
         DataType::Int64 => convert::shared(convert::int(array, call)?),
         DataType::UInt64 => convert::shared(convert::bits(array, call)?),
         DataType::Boolean => convert::shared(convert::truth(array, call)?),
-        DataType::Timestamp(_, None) => convert::shared(convert::temporal::datetime(array, call)?),
+        DataType::Timestamp(_, None) | DataType::Date32 => {
+            convert::shared(convert::temporal::datetime(array, call)?)
+        }
         DataType::Duration(_) => convert::shared(convert::temporal::time(array, call)?),
         _ => ArrayRef::clone(array),
     };
@@ -160,8 +162,11 @@ fn null_if(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array, &*nothing], &picks)?)
 }
 
+/// With a date or time among the arguments the others are compared and answered as one.
 fn extreme_type(types: &Types<'_>) -> Result<DataType> {
-    all(types)
+    let kinds = types.fields.iter().map(|field| field.data_type());
+    let times: Vec<&DataType> = kinds.filter(|kind| temporal(kind)).collect();
+    if times.is_empty() { all(types) } else { Ok(unify(times)) }
 }
 
 /// GREATEST and LEAST: NULL when any argument is, compared in the type that holds them all.
@@ -174,7 +179,11 @@ fn extreme(call: &Call<'_>, wanted: Ordering) -> Result<ArrayRef> {
     let columns = (0..call.count())
         .map(|argument| convert_to(call, argument, call.returns))
         .collect::<Result<Vec<_>>>()?;
-    let comparison = Comparison::of(call)?;
+    let comparison = match call.returns {
+        DataType::Timestamp(..) | DataType::Date32 => Comparison::instants(call)?,
+        DataType::Duration(_) => Comparison::times(call)?,
+        _ => Comparison::of(call)?,
+    };
     let arrays: Vec<&dyn Array> = columns.iter().map(|column| &**column.array() as &dyn Array).collect();
     let null =
         (0..call.rows).map(|row| (0..call.count()).position(|argument| columns[argument].is_null(row)));
@@ -204,6 +213,16 @@ enum Comparison {
 }
 
 impl Comparison {
+    fn instants(call: &Call<'_>) -> Result<Self> {
+        let columns = (0..call.count()).map(|argument| call.datetime(argument));
+        Ok(Self::Instants(columns.collect::<Result<_>>()?))
+    }
+
+    fn times(call: &Call<'_>) -> Result<Self> {
+        let columns = (0..call.count()).map(|argument| call.time(argument));
+        Ok(Self::Times(columns.collect::<Result<_>>()?))
+    }
+
     fn of(call: &Call<'_>) -> Result<Self> {
         let arguments = 0..call.count();
         let kinds: Vec<&DataType> = arguments.clone().map(|argument| call.kind(argument)).collect();
@@ -216,9 +235,9 @@ impl Comparison {
                 && times + texts == kinds.len()
                 && (texts > 0 || matches!(unified, DataType::Date32 | DataType::Timestamp(..)))
             {
-                Self::Instants(arguments.map(|argument| call.datetime(argument)).collect::<Result<_>>()?)
+                Self::instants(call)?
             } else if matches!(unified, DataType::Duration(_)) {
-                Self::Times(arguments.map(|argument| call.time(argument)).collect::<Result<_>>()?)
+                Self::times(call)?
             } else if unified.is_decimal() || unified == DataType::UInt64 {
                 let wide = |argument| {
                     call.raw(argument)?.map(|array| {

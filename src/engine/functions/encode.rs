@@ -92,7 +92,15 @@ fn write_in_base(value: u64, base: u64, out: &mut String) {
 }
 
 fn in_base(call: &Call<'_>, base: u64) -> Result<ArrayRef> {
-    // BIN and OCT read a text's digits, however long it is, as CONV does.
+    // BIN and OCT read the digits that a date's text begins with, as CONV does; HEX never comes here with one.
+    if super::unify::temporal(call.kind(0)) {
+        let text = call.text(0)?;
+        return call.texts(|row, out| {
+            let (number, _) = super::convert::number::prefix_int(text.at(row)?);
+            write_in_base(number.clamp(0, u64::MAX.into()) as u64, base, out);
+            Some(())
+        });
+    }
     let bits = call.bits(0)?;
     call.texts(|row, out| {
         write_in_base(bits.at(row)?, base, out);

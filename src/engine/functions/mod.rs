@@ -2,6 +2,7 @@
 //!
 //! They know values; of the session only what [`Context`] tells; no table.
 
+pub mod fold;
 pub mod signature;
 
 pub mod bit;

@@ -26,7 +26,9 @@ pub fn functions() -> Vec<Function> {
             one(call, |value| (value >= 0.0).then(|| value.sqrt()))
         }),
         Function::new("ln", 1..=1, returns::double, |call| logarithm(call, f64::ln)),
-        Function::new("log2", 1..=1, returns::double, |call| logarithm(call, f64::log2)),
+        Function::new("log2", 1..=1, returns::double, |call| {
+            logarithm(call, |value| value.ln() / std::f64::consts::LN_2)
+        }),
         Function::new("log10", 1..=1, returns::double, |call| logarithm(call, f64::log10)),
         Function::new("log", 1..=2, returns::double, log),
         Function::new("sin", 1..=1, returns::double, |call| one(call, |value| Some(value.sin()))),

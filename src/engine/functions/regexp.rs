@@ -138,7 +138,7 @@ impl Number {
 fn start(text: &str, position: i64) -> Result<usize, Error> {
     let out_of_bounds =
         || Error::Regexp { reason: "Index out of bounds in regular expression search.".to_owned() };
-    let skipped = usize::try_from(position - 1).map_err(|_| out_of_bounds())?;
+    let skipped = usize::try_from(position.saturating_sub(1)).map_err(|_| out_of_bounds())?;
     match text.char_indices().nth(skipped) {
         Some((offset, _)) => Ok(offset),
         None if skipped == text.chars().count() => Ok(text.len()),

@@ -114,7 +114,7 @@ impl SessionValues {
 }
 
 /// A function whose value is known before the plan runs.
-struct SessionFunction {
+pub struct SessionFunction {
     name: &'static str,
     aliases: Vec<String>,
     arguments: (usize, usize),

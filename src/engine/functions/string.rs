@@ -51,7 +51,7 @@ pub fn functions() -> Vec<Function> {
         Function::new("strcmp", 2..=2, returns::int, strcmp),
         Function::new("ascii", 1..=1, returns::int, ascii),
         Function::new("ord", 1..=1, returns::int, ord),
-        Function::new("quote", 1..=1, returns::text, quote),
+        Function::new("quote", 1..=1, returns::text, quote).binary(),
         Function::new("soundex", 1..=1, returns::text, soundex),
         Function::new("format", 2..=3, returns::text, format),
         Function::new("make_set", 2.., returns::text, make_set),
@@ -343,7 +343,7 @@ fn insert(call: &Call<'_>) -> Result<ArrayRef> {
     call.texts(|row, out| {
         let (text, position) = (text.at(row)?, position.at(row)?);
         let (length, new) = (length.at(row)?, new.at(row)?);
-        let start = usize::try_from(position - 1).ok().filter(|start| *start < count(text));
+        let start = usize::try_from(position.saturating_sub(1)).ok().filter(|start| *start < count(text));
         let Some(start) = start else {
             out.push_str(text);
             return Some(());
@@ -382,7 +382,7 @@ fn locate(call: &Call<'_>, needle: usize, haystack: usize) -> Result<ArrayRef> {
     let binary = is_binary(call.kind(needle)) || is_binary(call.kind(haystack));
     let from = if call.count() == 3 { Some(call.int(2)?) } else { None };
     let start = |row| match &from {
-        Some(from) => from.at(row).map(|from| usize::try_from(from - 1).ok()),
+        Some(from) => from.at(row).map(|from| usize::try_from(from.saturating_sub(1)).ok()),
         None => Some(Some(0)),
     };
     if binary {
@@ -450,7 +450,7 @@ fn field(call: &Call<'_>) -> Result<ArrayRef> {
 fn elt(call: &Call<'_>) -> Result<ArrayRef> {
     let number = call.int(0)?;
     let texts = (1..call.count()).map(|argument| call.text(argument)).collect::<Result<Vec<_>>>()?;
-    call.slices(|row| texts.get(usize::try_from(number.at(row)? - 1).ok()?)?.at(row))
+    call.slices(|row| texts.get(usize::try_from(number.at(row)?.saturating_sub(1)).ok()?)?.at(row))
 }
 
 fn strcmp(call: &Call<'_>) -> Result<ArrayRef> {
@@ -604,6 +604,8 @@ impl GroupStyle {
             | "vi_vn" | "ro_ro" | "nb_no" | "no_no" | "es_ar" | "es_cl" | "es_co" | "es_ec" | "es_py"
             | "es_uy" | "es_ve" | "uk_ua" | "be_by" => style(',', Some('.')),
             "de_ch" => style('.', Some('\'')),
+            "rm_ch" => style(',', Some('\'')),
+            "ar_sa" => style('.', None),
             "ru_ru" | "fi_fi" | "sv_se" | "cs_cz" | "sk_sk" | "et_ee" | "mn_mn" | "sv_fi" => {
                 style(',', Some(' '))
             }

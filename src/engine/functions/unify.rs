@@ -39,7 +39,9 @@ pub fn pair(left: &DataType, right: &DataType) -> DataType {
             let ((left, left_scale), (right, right_scale)) = (digits(left), digits(right));
             let scale = left_scale.max(right_scale);
             let whole = (left as i8 - left_scale).max(right as i8 - right_scale);
-            decimal::data_type((whole + scale).clamp(1, decimal::PRECISION as i8) as u8, scale)
+            // Digits before the point come first: what does not fit is cut after it.
+            let whole = whole.clamp(0, 76);
+            decimal::data_type((whole + scale).clamp(1, 76) as u8, scale.min(76 - whole))
         }
         (Boolean, other) | (other, Boolean) if other.is_integer() => {
             if *other == UInt64 {

@@ -275,11 +275,13 @@ pub fn bits(array: &ArrayRef, call: &Call<'_>) -> Result<UInt64Array> {
         data_type if data_type.is_decimal() => {
             let scale = decimal::scale(data_type);
             let wide = decimal::wide(array)?;
-            wide.iter()
-                .map(|value| {
-                    value.map(|value| fold(Decimal { value, scale }.rounded().to_i128().unwrap_or(i128::MAX)))
-                })
-                .collect()
+            let edge =
+                |value: arrow::datatypes::i256| if value.is_negative() { i128::MIN } else { i128::MAX };
+            let round = |value| {
+                let rounded = Decimal { value, scale }.rounded();
+                fold(rounded.to_i128().unwrap_or_else(|| edge(rounded)))
+            };
+            wide.iter().map(|value| value.map(round)).collect()
         }
         data_type if is_text(data_type) => text(array, call)?
             .iter()

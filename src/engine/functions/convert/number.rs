@@ -74,8 +74,13 @@ pub fn write_double(value: f64, text: &mut String) {
 /// A FLOAT as MySQL writes it.
 pub fn write_float(value: f32, text: &mut String) {
     let mut digits = Buffer::default();
-    let _ = write!(digits, "{value:e}");
-    arrange(digits.text(), 15, text);
+    // Six digits, without zeros at their end.
+    let _ = write!(digits, "{value:.5e}");
+    let (mantissa, exponent) = digits.text().split_once('e').unwrap_or((digits.text(), "0"));
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+    let mut shortened = Buffer::default();
+    let _ = write!(shortened, "{mantissa}e{exponent}");
+    arrange(shortened.text(), 15, text);
 }
 
 /// Turns `d.ddde±n` into MySQL's form.

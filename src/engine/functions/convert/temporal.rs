@@ -291,6 +291,8 @@ pub struct Read {
     pub offset: Option<i64>,
     /// Whether it had nothing but a date.
     pub date_only: bool,
+    /// Whether punctuation stands between its fields and no blank: such a text is no time of day.
+    pub joined_by_points: bool,
     /// How many digits of the second it gave.
     pub digits: u32,
     /// Whether nothing else follows.
@@ -314,6 +316,7 @@ impl Read {
         let mut count = 0;
         let mut position = 0;
         let mut offset = None;
+        let (mut delimited, mut spaced) = (false, false);
         let mut width = year_length;
         while count < 7 && text.get(position).is_some_and(u8::is_ascii_digit) {
             let start = position;
@@ -321,14 +324,14 @@ impl Read {
             let most = match (together, count) {
                 (true, _) => width,
                 (false, 6) => 6,
-                (false, _) => 7,
+                (false, _) => usize::MAX,
             };
             while position - start < most && text.get(position).is_some_and(u8::is_ascii_digit) {
                 value = value * 10 + u32::from(text[position] - b'0');
+                if value > 999_999 {
+                    return None;
+                }
                 position += 1;
-            }
-            if value > 999_999 {
-                return None;
             }
             (fields[count], lengths[count]) = (value, position - start);
             count += 1;
@@ -363,6 +366,8 @@ impl Read {
             if !text.get(after).is_some_and(u8::is_ascii_digit) {
                 break;
             }
+            delimited |= after > position;
+            spaced |= blank;
             position = after;
         }
         if !together {
@@ -399,7 +404,8 @@ impl Read {
         let rest = &text[position..];
         let clean = rest.iter().all(u8::is_ascii_whitespace);
         let parts = Parts { year: year as i32, month, day, hour, minute, second, micro };
-        Some(Self { parts, carry, offset, date_only: count <= 3, digits, clean })
+        let joined_by_points = delimited && !spaced;
+        Some(Self { parts, carry, offset, date_only: count <= 3, joined_by_points, digits, clean })
     }
 }
 
@@ -450,16 +456,20 @@ pub fn time_from_number(number: i64) -> Option<i64> {
     Some(if number < 0 { -time } else { time })
 }
 
+/// A date and time where a time is asked for: it is long enough, and a blank or nothing stands between its fields.
+pub fn dated(text: &str) -> Option<Read> {
+    if text.len() < 12 {
+        return None;
+    }
+    Read::datetime(text).filter(|read| !read.date_only && !read.joined_by_points)
+}
+
 /// Reads a time as MySQL does: `[-][D ]hh:mm:ss.ffffff`, `hhmmss`, or a date and time. The second value says
 /// whether nothing else follows. `None` when it is none.
 pub fn read_time(text: &str) -> Option<(i64, bool)> {
     let text = text.trim_ascii_start();
     let (negative, body) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    if !negative
-        && body.len() >= 12
-        && let Some(read) = Read::datetime(body)
-        && !read.date_only
-    {
+    if !negative && let Some(read) = dated(body) {
         return Some((read.parts.time() + read.carry, read.clean));
     }
     let bytes = body.as_bytes();
@@ -467,7 +477,7 @@ pub fn read_time(text: &str) -> Option<(i64, bool)> {
     let number = |position: &mut usize| {
         let mut value = 0_i64;
         while let Some(digit) = bytes.get(*position).filter(|byte| byte.is_ascii_digit()) {
-            value = (value * 10 + i64::from(digit - b'0')).min(4_000_000_000);
+            value = (value * 10 + i64::from(digit - b'0')).min(5_000_000_000);
             *position += 1;
         }
         value
@@ -519,7 +529,7 @@ pub fn read_time(text: &str) -> Option<(i64, bool)> {
         }
     }
     let [days, hours, minutes, seconds] = fields;
-    if minutes > 59 || seconds > 59 {
+    if minutes > 59 || seconds > 59 || fields.iter().any(|field| *field > u32::MAX.into()) {
         return None;
     }
     let hours = (days * 24 + hours).min(1_000_000);

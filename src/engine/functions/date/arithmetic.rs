@@ -416,11 +416,11 @@ enum Moments {
 impl Moments {
     fn of(call: &Call<'_>, argument: usize) -> Result<Self> {
         Ok(match call.kind(argument) {
-            kind if is_text(kind) => Self::Texts(call.text(argument)?),
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                 Self::Dates(call.datetime(argument)?)
             }
-            _ => Self::Times(call.time(argument)?),
+            kind if is_temporal(kind) => Self::Times(call.time(argument)?),
+            _ => Self::Texts(call.text(argument)?),
         })
     }
 
@@ -433,18 +433,13 @@ impl Moments {
     }
 }
 
-/// A text with a date is a date and time, any other a time.
+/// A text with a date and a time of day is a date and time, any other a time.
 fn moment(text: &str) -> Option<Moment> {
-    let dated = text.trim_start().split(['-', '/']).count() > 2 && !text.trim_start().starts_with('-');
-    if dated || text.len() >= 14 {
-        if let Some(read) = Read::datetime(text) {
-            return Some(Moment::Date(read.parts.micros()? + read.carry));
-        }
-        if dated {
-            return None;
-        }
+    let text = text.trim_ascii_start();
+    match temporal::dated(text) {
+        Some(read) => Some(Moment::Date(read.parts.micros()? + read.carry)),
+        None => read_time(text).map(|(time, _)| Moment::Time(time)),
     }
-    read_time(text).map(|(time, _)| Moment::Time(time))
 }
 
 fn add_time_type(types: &Types<'_>) -> Result<DataType> {

@@ -47,7 +47,8 @@ pub fn functions() -> Vec<Function> {
 
 /// MySQL's number of a day since the year zero.
 fn day_number(day: i64) -> i64 {
-    day + EPOCH
+    // MySQL's year zero has no 29th of February.
+    day + EPOCH + i64::from(day < calendar::days_from_civil(0, 3, 1))
 }
 
 /// A field of the calendar, where month and day may be zero.
@@ -75,7 +76,8 @@ fn of_week(call: &Call<'_>, of: fn(i64, i64) -> i64) -> Result<ArrayRef> {
     let mode = if call.count() == 2 { Some(call.int(1)?) } else { None };
     call.ints(|row| {
         let mode = match &mode {
-            Some(mode) => mode.at(row)?,
+            // A mode that is NULL is the default.
+            Some(mode) => mode.at(row).unwrap_or(0),
             None => 0,
         };
         Some(of(moments.at(row)?.div_euclid(DAY), mode))

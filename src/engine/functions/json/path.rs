@@ -154,7 +154,8 @@ fn find<'d>(value: &'d Json, legs: &[Leg], found: &mut Vec<&'d Json>) {
         // What is no array is as good as an array with one element.
         (Leg::Element(index), value) if index.of(1) == Some(0) => find(value, rest, found),
         (Leg::Elements(first, last), Json::Array(elements)) => {
-            let last = last.of(elements.len()).unwrap_or(0);
+            // A range that ends before the array begins is empty; one that begins before it begins there.
+            let Some(last) = last.of(elements.len()) else { return };
             let first = first.of(elements.len()).unwrap_or(0);
             elements
                 .iter()
