@@ -104,6 +104,11 @@ impl AggregateUDFImpl for Collect {
         AggregateOrderSensitivity::Beneficial
     }
 
+    // An input that is in order already is sorted in no time.
+    fn with_beneficial_ordering(self: Arc<Self>, _: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+        Ok(Some(self))
+    }
+
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let literal = |argument: usize| {
             let literal =
