@@ -3,10 +3,8 @@
 //! It must not know rows or packets.
 
 use super::cells::{Cells, Values};
-use super::temporal::{Date, Time, date_time, micros};
+use super::temporal::{Date, Time, date_time};
 use super::text;
-
-const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// Appends a row's value and returns true; or appends nothing and returns false when it is NULL.
 #[inline]
@@ -31,23 +29,15 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) -> bool {
             out.extend_from_slice(&values[row].to_le_bytes())
         }
         Values::Float64(_) => return false,
-        Values::Date32(days) => return put_date(out, days[row].into()),
-        Values::Date64(millis) => return put_date(out, millis[row].div_euclid(MILLIS_PER_DAY)),
+        Values::Date32(days) => return put_date(out, Date::from_days(days[row].into())),
+        Values::Date64(millis) => return put_date(out, Date::from_millis(millis[row])),
         Values::DateTime(counts, unit, zone) => {
-            let instant = micros(counts[row], *unit);
-            let local =
-                instant.and_then(|micros| zone.as_ref().map_or(Some(micros), |zone| zone.local(micros)));
-            let Some((date, time)) = local.and_then(date_time) else { return false };
+            let Some((date, time)) = date_time(counts[row], *unit, zone.as_ref()) else { return false };
             put_date_time(out, date, time);
         }
-        Values::Time32(counts, unit) => {
-            return put_time(out, micros(counts[row].into(), *unit).map(Time::of_day));
-        }
-        Values::Time64(counts, unit) => return put_time(out, micros(counts[row], *unit).map(Time::of_day)),
-        Values::Duration(counts, unit) => {
-            let longest = if counts[row] < 0 { i64::MIN } else { i64::MAX };
-            return put_time(out, Some(Time::length(micros(counts[row], *unit).unwrap_or(longest))));
-        }
+        Values::Time32(counts, unit) => put_time(out, Time::of_day(counts[row].into(), *unit)),
+        Values::Time64(counts, unit) => put_time(out, Time::of_day(counts[row], *unit)),
+        Values::Duration(counts, unit) => put_time(out, Time::length(counts[row], *unit)),
         Values::Dictionary(places, shared) => return put(out, shared, places[row]),
         Values::Decimal32(..)
         | Values::Decimal64(..)
@@ -76,8 +66,8 @@ fn put_float(out: &mut Vec<u8>, number: f32) -> bool {
 }
 
 #[inline]
-fn put_date(out: &mut Vec<u8>, days: i64) -> bool {
-    let Some(Date { year, month, day }) = Date::from_days(days) else { return false };
+fn put_date(out: &mut Vec<u8>, date: Option<Date>) -> bool {
+    let Some(Date { year, month, day }) = date else { return false };
     let [low, high] = year.to_le_bytes();
     out.extend_from_slice(&[4, low, high, month, day]);
     true
@@ -100,8 +90,7 @@ fn put_date_time(out: &mut Vec<u8>, Date { year, month, day }: Date, time: Time)
 }
 
 #[inline]
-fn put_time(out: &mut Vec<u8>, time: Option<Time>) -> bool {
-    let Some(Time { negative, hour, minute, second, micro }) = time else { return false };
+fn put_time(out: &mut Vec<u8>, Time { negative, hour, minute, second, micro }: Time) {
     let zero = hour == 0 && minute == 0 && second == 0;
     let length = match (zero, micro) {
         (true, 0) => 0,
@@ -112,7 +101,6 @@ fn put_time(out: &mut Vec<u8>, time: Option<Time>) -> bool {
     let (days, hour) = ((hour / 24) as u8, (hour % 24) as u8);
     let bytes = [length, negative.into(), days, 0, 0, 0, hour, minute, second, first, middle, last, most];
     out.extend_from_slice(&bytes[..=usize::from(length)]);
-    true
 }
 
 #[cfg(test)]

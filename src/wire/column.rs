@@ -3,9 +3,9 @@
 //! Types, lengths and decimals are `engine::types`', the same that `information_schema` shows; only their
 //! codes and flags are decided here.
 
+use bytes::BufMut;
 use mysql_common::constants::{ColumnFlags, ColumnType};
-use mysql_common::packets;
-use mysql_common::proto::MySerialize;
+use mysql_common::io::BufMutExt;
 
 use crate::engine::answer::{Column, Origin};
 use crate::engine::types::MysqlType;
@@ -17,44 +17,43 @@ pub const UTF8MB4: u16 = 45;
 /// The character set of everything that is no text.
 const BINARY: u16 = 63;
 
+/// The only catalog that MySQL has.
+const CATALOG: &[u8] = b"def";
+
+/// Length of the fields that follow the names.
+const FIXED_FIELDS_BYTES: u8 = 12;
+
 /// Appends a column's definition.
 pub fn put_definition(out: &mut Vec<u8>, column: &Column) {
     let shown = MysqlType::of(&column.data_type, column.max_characters, column.json);
-    let none =
-        Origin { database: String::new(), table: String::new(), alias: String::new(), column: String::new() };
-    let origin = column.origin.as_ref().unwrap_or(&none);
-    packets::Column::new(column_type(shown))
-        .with_schema(origin.database.as_bytes())
-        .with_table(origin.alias.as_bytes())
-        .with_org_table(origin.table.as_bytes())
-        .with_name(column.name.as_bytes())
-        .with_org_name(origin.column.as_bytes())
-        .with_flags(column_flags(shown, column.nullable))
-        .with_column_length(shown.length())
-        .with_character_set(if shown.is_text() { UTF8MB4 } else { BINARY })
-        .with_decimals(shown.decimals())
-        .serialize(out);
-    order_fixed_fields(out);
+    put_names(out, &column.name, column.origin.as_ref());
+    out.put_u16_le(if shown.is_text() { UTF8MB4 } else { BINARY });
+    out.put_u32_le(shown.length());
+    out.put_u8(column_type(shown) as u8);
+    out.put_u16_le(column_flags(shown, column.nullable).bits());
+    out.put_u8(shown.decimals());
+    out.put_u16_le(0);
 }
 
 /// Appends the definition of a prepared statement's parameter: its type is whatever the client binds.
 pub fn put_parameter(out: &mut Vec<u8>) {
-    packets::Column::new(ColumnType::MYSQL_TYPE_VAR_STRING)
-        .with_name(b"?")
-        .with_flags(ColumnFlags::BINARY_FLAG)
-        .with_character_set(BINARY)
-        .serialize(out);
-    order_fixed_fields(out);
+    put_names(out, "?", None);
+    out.put_u16_le(BINARY);
+    out.put_u32_le(0);
+    out.put_u8(ColumnType::MYSQL_TYPE_VAR_STRING as u8);
+    out.put_u16_le(ColumnFlags::BINARY_FLAG.bits());
+    out.put_u8(0);
+    out.put_u16_le(0);
 }
 
-/// Puts the character set before the length, as the protocol has them, in the definition that `out` ends with.
-///
-/// Blocked by: `mysql_common` 0.38 reads them in that order and writes them in the other.
-/// Remove when: `packets::Column` reads what it writes.
-fn order_fixed_fields(out: &mut [u8]) {
-    // Length, character set, then type, flags, decimals and two bytes of nothing.
-    let fixed = out.len() - 12;
-    out[fixed..fixed + 6].rotate_left(4);
+fn put_names(out: &mut Vec<u8>, name: &str, origin: Option<&Origin>) {
+    let [database, alias, table, column] =
+        origin.map_or([""; 4], |origin| [&*origin.database, &*origin.alias, &*origin.table, &*origin.column]);
+    out.put_lenenc_str(CATALOG);
+    for text in [database, alias, table, name, column] {
+        out.put_lenenc_str(text.as_bytes());
+    }
+    out.put_u8(FIXED_FIELDS_BYTES);
 }
 
 /// The code of a type.
@@ -115,4 +114,65 @@ fn column_flags(shown: MysqlType, nullable: bool) -> ColumnFlags {
         );
     flags.set(ColumnFlags::NOT_NULL_FLAG, always_there);
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::{DataType, TimeUnit};
+    use mysql_common::io::ParseBuf;
+    use mysql_common::packets;
+    use mysql_common::proto::MyDeserialize;
+
+    use super::*;
+
+    fn told(column: &Column) -> packets::Column {
+        let mut out = Vec::new();
+        put_definition(&mut out, column);
+        packets::Column::deserialize((), &mut ParseBuf(&out)).unwrap()
+    }
+
+    #[test]
+    fn types_are_told_as_mysql_tells_them() {
+        use ColumnType::*;
+        let check = |data_type: DataType, code: ColumnType, character_set: u16, length: u32, decimals: u8| {
+            let told = told(&Column::new("c", data_type.clone(), true));
+            let all = (told.column_type(), told.character_set(), told.column_length(), told.decimals());
+            assert_eq!(all, (code, character_set, length, decimals), "{data_type}");
+            assert!(!told.flags().contains(ColumnFlags::NOT_NULL_FLAG));
+        };
+        check(DataType::Boolean, MYSQL_TYPE_TINY, BINARY, 1, 0);
+        check(DataType::Int8, MYSQL_TYPE_TINY, BINARY, 4, 0);
+        check(DataType::UInt16, MYSQL_TYPE_SHORT, BINARY, 5, 0);
+        check(DataType::Int32, MYSQL_TYPE_LONG, BINARY, 11, 0);
+        check(DataType::UInt64, MYSQL_TYPE_LONGLONG, BINARY, 20, 0);
+        check(DataType::Float32, MYSQL_TYPE_FLOAT, BINARY, 12, 31);
+        check(DataType::Float64, MYSQL_TYPE_DOUBLE, BINARY, 22, 31);
+        check(DataType::Decimal128(10, 2), MYSQL_TYPE_NEWDECIMAL, BINARY, 12, 2);
+        check(DataType::Date32, MYSQL_TYPE_DATE, BINARY, 10, 0);
+        check(DataType::Timestamp(TimeUnit::Nanosecond, None), MYSQL_TYPE_DATETIME, BINARY, 26, 6);
+        check(DataType::Timestamp(TimeUnit::Second, Some("UTC".into())), MYSQL_TYPE_TIMESTAMP, BINARY, 19, 0);
+        check(DataType::Time64(TimeUnit::Microsecond), MYSQL_TYPE_TIME, BINARY, 17, 6);
+        check(DataType::Utf8View, MYSQL_TYPE_VAR_STRING, UTF8MB4, 65_532, 0);
+        check(DataType::Binary, MYSQL_TYPE_BLOB, BINARY, u32::MAX, 0);
+        check(DataType::new_list(DataType::Int32, true), MYSQL_TYPE_JSON, BINARY, u32::MAX, 0);
+        check(DataType::Null, MYSQL_TYPE_NULL, BINARY, 0, 0);
+    }
+
+    #[test]
+    fn names_and_flags() {
+        let mut column = Column::new("heading", DataType::UInt32, false);
+        let names = ["lake", "events", "e", "id"].map(str::to_owned);
+        let [database, table, alias, name] = names;
+        column.origin = Some(Origin { database, table, alias, column: name });
+        let told = told(&column);
+        assert_eq!(
+            [told.schema_str(), told.table_str(), told.org_table_str(), told.name_str(), told.org_name_str()],
+            ["lake", "e", "events", "heading", "id"]
+        );
+        let expected = ColumnFlags::NOT_NULL_FLAG
+            | ColumnFlags::UNSIGNED_FLAG
+            | ColumnFlags::NUM_FLAG
+            | ColumnFlags::BINARY_FLAG;
+        assert_eq!(told.flags(), expected);
+    }
 }

@@ -132,6 +132,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         loop {
             self.reader.rest();
             self.reader.expect(0);
+            // Whatever is told from here on answers the next command, also when it does not come.
+            client.replies.packets.start(1);
             let wait_timeout = client.session.variables().wait_timeout();
             let payload = tokio::select! {
                 biased;
@@ -141,10 +143,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
                     Some(payload) => payload,
                     None => return Ok(None),
                 },
-                () = tokio::time::sleep(wait_timeout) => {
-                    client.replies.packets.start(0);
-                    return Err(Error::Idle);
-                }
+                () = tokio::time::sleep(wait_timeout) => return Err(Error::Idle),
             };
             client.replies.packets.start(self.reader.sequence());
             let command = match Command::parse(&payload) {

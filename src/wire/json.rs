@@ -6,9 +6,7 @@ use std::io::Write;
 
 use super::cells::{Cells, Values, other};
 use super::number::{put_decimal, put_double, put_integer, put_long_decimal, put_shortest_float};
-use super::temporal::{Date, Time, date_time, micros};
-
-const MILLIS_PER_DAY: i64 = 86_400_000;
+use super::temporal::{Date, Time, date_time};
 
 /// MySQL's JSON shows times with all digits.
 const FRACTION: u8 = 6;
@@ -38,27 +36,19 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
         Values::Decimal64(values, scale) => put_decimal(out, values[row].into(), *scale),
         Values::Decimal128(values, scale) => put_decimal(out, values[row], *scale),
         Values::Decimal256(values, scale) => put_long_decimal(out, values[row], *scale),
-        Values::Date32(days) => put_date(out, days[row].into()),
-        Values::Date64(millis) => put_date(out, millis[row].div_euclid(MILLIS_PER_DAY)),
-        Values::DateTime(counts, unit, zone) => {
-            let instant = micros(counts[row], *unit);
-            let local =
-                instant.and_then(|micros| zone.as_ref().map_or(Some(micros), |zone| zone.local(micros)));
-            match local.and_then(date_time) {
-                Some((date, time)) => quoted(out, |out| {
-                    date.put(out);
-                    out.push(b' ');
-                    time.put(out, FRACTION);
-                }),
-                None => out.extend_from_slice(b"null"),
-            }
-        }
-        Values::Time32(counts, unit) => put_time(out, micros(counts[row].into(), *unit).map(Time::of_day)),
-        Values::Time64(counts, unit) => put_time(out, micros(counts[row], *unit).map(Time::of_day)),
-        Values::Duration(counts, unit) => {
-            let longest = if counts[row] < 0 { i64::MIN } else { i64::MAX };
-            put_time(out, Some(Time::length(micros(counts[row], *unit).unwrap_or(longest))));
-        }
+        Values::Date32(days) => put_date(out, Date::from_days(days[row].into())),
+        Values::Date64(millis) => put_date(out, Date::from_millis(millis[row])),
+        Values::DateTime(counts, unit, zone) => match date_time(counts[row], *unit, zone.as_ref()) {
+            Some((date, time)) => quoted(out, |out| {
+                date.put(out);
+                out.push(b' ');
+                time.put(out, FRACTION);
+            }),
+            None => out.extend_from_slice(b"null"),
+        },
+        Values::Time32(counts, unit) => put_time(out, Time::of_day(counts[row].into(), *unit)),
+        Values::Time64(counts, unit) => put_time(out, Time::of_day(counts[row], *unit)),
+        Values::Duration(counts, unit) => put_time(out, Time::length(counts[row], *unit)),
         Values::Utf8(array) => put_string(out, array.value(row)),
         Values::LargeUtf8(array) => put_string(out, array.value(row)),
         Values::Utf8View(array) => put_string(out, array.value(row)),
@@ -178,18 +168,15 @@ fn put_finite(out: &mut Vec<u8>, finite: bool, write: impl FnOnce(&mut Vec<u8>))
     }
 }
 
-fn put_date(out: &mut Vec<u8>, days: i64) {
-    match Date::from_days(days) {
+fn put_date(out: &mut Vec<u8>, date: Option<Date>) {
+    match date {
         Some(date) => quoted(out, |out| date.put(out)),
         None => out.extend_from_slice(b"null"),
     }
 }
 
-fn put_time(out: &mut Vec<u8>, time: Option<Time>) {
-    match time {
-        Some(time) => quoted(out, |out| time.put(out, FRACTION)),
-        None => out.extend_from_slice(b"null"),
-    }
+fn put_time(out: &mut Vec<u8>, time: Time) {
+    quoted(out, |out| time.put(out, FRACTION));
 }
 
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {

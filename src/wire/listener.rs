@@ -114,12 +114,27 @@ fn admit(shared: &Arc<Shared>, stop: &Stop, stream: TcpStream, peer: std::net::S
     }
     let (reader, writer) = stream.into_split();
     let connection = Connection::new(Arc::clone(shared), stop.clone(), peer, reader, writer);
+    let counted = Counted::new();
     shared.connections.spawn(async move {
-        metrics::gauge!("lakefront_connections").increment(1);
         connection.serve().await;
-        metrics::gauge!("lakefront_connections").decrement(1);
-        drop(permit);
+        drop((counted, permit));
     });
+}
+
+/// Counts a connection while it is open, however it ends.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("lakefront_connections").increment(1);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("lakefront_connections").decrement(1);
+    }
 }
 
 /// Tells a client that there is no room. It costs no task and no wait: a new socket's buffer takes so little at once.

@@ -208,7 +208,7 @@ impl Scientific {
         }
         // Digits before the point, when the number is written plainly.
         let point: i32 = exponent + 1;
-        if point > POINT_MAX || point < 1 - POINT_MAX {
+        if !(1 - POINT_MAX..=POINT_MAX).contains(&point) {
             out.push(digits[0]);
             if digits.len() > 1 {
                 out.push(b'.');
@@ -307,7 +307,7 @@ mod tests {
         let check = |number: f32, expected: &str| assert_eq!(text(|out| put_float(out, number)), expected);
         check(0.1, "0.1");
         check(16_777_216.0, "16777200");
-        check(3.141_592_7, "3.14159");
+        check(2.345_678_9, "2.34568");
         check(1e10, "10000000000");
         check(1e20, "1e20");
         check(f32::MAX, "3.40282e38");

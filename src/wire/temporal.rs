@@ -51,7 +51,7 @@ pub fn fraction_digits(unit: TimeUnit) -> u8 {
 
 /// A count of a unit in microseconds, rounded down; nothing when that is more than there are.
 #[inline]
-pub fn micros(count: i64, unit: TimeUnit) -> Option<i64> {
+fn micros(count: i64, unit: TimeUnit) -> Option<i64> {
     match unit {
         TimeUnit::Second => count.checked_mul(MICROS_PER_SECOND),
         TimeUnit::Millisecond => count.checked_mul(1_000),
@@ -83,6 +83,12 @@ impl Date {
         Some(Self { year: year as u16, month, day })
     }
 
+    /// The day that so many milliseconds after 1970-01-01 are in.
+    #[inline]
+    pub fn from_millis(millis: i64) -> Option<Self> {
+        Self::from_days(millis.div_euclid(MICROS_PER_DAY / 1_000))
+    }
+
     /// `2026-11-22`
     #[inline]
     pub fn put(self, out: &mut Vec<u8>) {
@@ -95,17 +101,19 @@ impl Date {
 }
 
 impl Time {
-    /// The time of a day so many microseconds after midnight.
+    /// The time of a day so much after midnight.
     #[inline]
-    pub fn of_day(micros: i64) -> Self {
+    pub fn of_day(count: i64, unit: TimeUnit) -> Self {
+        let micros = micros(count, unit).unwrap_or(0);
         Self::from_magnitude(micros.rem_euclid(MICROS_PER_DAY).unsigned_abs(), false)
     }
 
     /// A length of time, at most 838:59:59 as in MySQL.
     #[inline]
-    pub fn length(micros: i64) -> Self {
+    pub fn length(count: i64, unit: TimeUnit) -> Self {
         let limit = TIME_SECONDS_MAX * MICROS_PER_SECOND.unsigned_abs();
-        Self::from_magnitude(micros.unsigned_abs().min(limit), micros < 0)
+        let magnitude = micros(count, unit).map_or(limit, i64::unsigned_abs);
+        Self::from_magnitude(magnitude.min(limit), count < 0)
     }
 
     #[inline]
@@ -141,10 +149,13 @@ impl Time {
     }
 }
 
-/// The date and time so many microseconds after 1970; nothing outside of MySQL's years.
+/// The date and time so much after 1970, on the clocks of a zone if it is an instant; nothing outside of
+/// MySQL's years.
 #[inline]
-pub fn date_time(micros: i64) -> Option<(Date, Time)> {
-    Some((Date::from_days(micros.div_euclid(MICROS_PER_DAY))?, Time::of_day(micros)))
+pub fn date_time(count: i64, unit: TimeUnit, zone: Option<&Zone>) -> Option<(Date, Time)> {
+    let micros = micros(count, unit)?;
+    let shown = zone.map_or(Some(micros), |zone| zone.local(micros))?;
+    Some((Date::from_days(shown.div_euclid(MICROS_PER_DAY))?, Time::of_day(shown, TimeUnit::Microsecond)))
 }
 
 /// A time zone, ready to move many instants into it.
@@ -172,7 +183,7 @@ impl Zone {
 
     /// What clocks in the zone show at an instant, in microseconds as if they showed UTC.
     #[inline]
-    pub fn local(&self, micros: i64) -> Option<i64> {
+    fn local(&self, micros: i64) -> Option<i64> {
         match self {
             Self::Fixed(offset) => micros.checked_add(*offset),
             Self::Place(zone) => {
@@ -212,14 +223,14 @@ mod tests {
             time.put(&mut text, fraction);
             assert_eq!(String::from_utf8(text).unwrap(), expected);
         };
-        check(Time::of_day(0), 0, "00:00:00");
-        check(Time::of_day(0), 6, "00:00:00.000000");
-        check(Time::of_day(-1), 6, "23:59:59.999999");
-        check(Time::of_day(45_296_123_456), 3, "12:34:56.123");
-        check(Time::length(-1_000_001), 6, "-00:00:01.000001");
-        check(Time::length(100 * 3_600 * MICROS_PER_SECOND), 0, "100:00:00");
-        check(Time::length(i64::MIN), 6, "-838:59:59.000000");
-        check(Time::length(i64::MAX), 0, "838:59:59");
+        check(Time::of_day(0, TimeUnit::Microsecond), 0, "00:00:00");
+        check(Time::of_day(0, TimeUnit::Microsecond), 6, "00:00:00.000000");
+        check(Time::of_day(-1, TimeUnit::Microsecond), 6, "23:59:59.999999");
+        check(Time::of_day(45_296_123_456, TimeUnit::Microsecond), 3, "12:34:56.123");
+        check(Time::length(-1_000_001, TimeUnit::Microsecond), 6, "-00:00:01.000001");
+        check(Time::length(100 * 3_600 * MICROS_PER_SECOND, TimeUnit::Microsecond), 0, "100:00:00");
+        check(Time::length(i64::MIN, TimeUnit::Microsecond), 6, "-838:59:59.000000");
+        check(Time::length(i64::MAX, TimeUnit::Microsecond), 0, "838:59:59");
     }
 
     #[test]

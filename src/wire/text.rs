@@ -2,16 +2,15 @@
 //!
 //! It must not know rows or packets.
 
+use arrow::datatypes::TimeUnit;
 use mysql_common::io::BufMutExt;
 
 use super::cells::{Cells, Values, other};
 use super::json;
 use super::number::{put_decimal, put_double, put_float, put_length_and_integer, put_long_decimal};
-use super::temporal::{Date, Time, date_time, fraction_digits, micros};
+use super::temporal::{Date, Time, date_time, fraction_digits};
 
 const NULL: u8 = 0xFB;
-
-const MILLIS_PER_DAY: i64 = 86_400_000;
 
 /// Appends a row's value.
 #[inline]
@@ -39,32 +38,19 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
         Values::Decimal64(values, scale) => short(out, |out| put_decimal(out, values[row].into(), *scale)),
         Values::Decimal128(values, scale) => short(out, |out| put_decimal(out, values[row], *scale)),
         Values::Decimal256(values, scale) => short(out, |out| put_long_decimal(out, values[row], *scale)),
-        Values::Date32(days) => put_date(out, days[row].into()),
-        Values::Date64(millis) => put_date(out, millis[row].div_euclid(MILLIS_PER_DAY)),
-        Values::DateTime(counts, unit, zone) => {
-            let instant = micros(counts[row], *unit);
-            let local =
-                instant.and_then(|micros| zone.as_ref().map_or(Some(micros), |zone| zone.local(micros)));
-            match local.and_then(date_time) {
-                Some((date, time)) => short(out, |out| {
-                    date.put(out);
-                    out.push(b' ');
-                    time.put(out, fraction_digits(*unit));
-                }),
-                None => out.push(NULL),
-            }
-        }
-        Values::Time32(counts, unit) => {
-            put_time(out, micros(counts[row].into(), *unit).map(Time::of_day), fraction_digits(*unit))
-        }
-        Values::Time64(counts, unit) => {
-            put_time(out, micros(counts[row], *unit).map(Time::of_day), fraction_digits(*unit))
-        }
-        Values::Duration(counts, unit) => {
-            let longest = if counts[row] < 0 { i64::MIN } else { i64::MAX };
-            let length = Time::length(micros(counts[row], *unit).unwrap_or(longest));
-            put_time(out, Some(length), fraction_digits(*unit));
-        }
+        Values::Date32(days) => put_date(out, Date::from_days(days[row].into())),
+        Values::Date64(millis) => put_date(out, Date::from_millis(millis[row])),
+        Values::DateTime(counts, unit, zone) => match date_time(counts[row], *unit, zone.as_ref()) {
+            Some((date, time)) => short(out, |out| {
+                date.put(out);
+                out.push(b' ');
+                time.put(out, fraction_digits(*unit));
+            }),
+            None => out.push(NULL),
+        },
+        Values::Time32(counts, unit) => put_time(out, Time::of_day(counts[row].into(), *unit), *unit),
+        Values::Time64(counts, unit) => put_time(out, Time::of_day(counts[row], *unit), *unit),
+        Values::Duration(counts, unit) => put_time(out, Time::length(counts[row], *unit), *unit),
         Values::Utf8(array) => put_bytes(out, array.value(row).as_bytes()),
         Values::LargeUtf8(array) => put_bytes(out, array.value(row).as_bytes()),
         Values::Utf8View(array) => put_bytes(out, array.value(row).as_bytes()),
@@ -130,19 +116,16 @@ fn put_finite_float(out: &mut Vec<u8>, number: f32) {
 }
 
 #[inline]
-fn put_date(out: &mut Vec<u8>, days: i64) {
-    match Date::from_days(days) {
+fn put_date(out: &mut Vec<u8>, date: Option<Date>) {
+    match date {
         Some(date) => short(out, |out| date.put(out)),
         None => out.push(NULL),
     }
 }
 
 #[inline]
-fn put_time(out: &mut Vec<u8>, time: Option<Time>, fraction: u8) {
-    match time {
-        Some(time) => short(out, |out| time.put(out, fraction)),
-        None => out.push(NULL),
-    }
+fn put_time(out: &mut Vec<u8>, time: Time, unit: TimeUnit) {
+    short(out, |out| time.put(out, fraction_digits(unit)));
 }
 
 #[cfg(test)]
@@ -201,7 +184,7 @@ mod tests {
         check(BooleanArray::from(vec![Some(true), Some(false), None]), &["1", "0", "NULL"]);
         check(Float64Array::from(vec![0.1, f64::NAN, f64::INFINITY, 1e21]), &["0.1", "NULL", "NULL", "1e21"]);
         check(Float32Array::from(vec![0.1, f32::NEG_INFINITY, 16_777_216.0]), &["0.1", "NULL", "16777200"]);
-        check(Float16Array::from_iter([1.5, 2.0].map(|x| Half::from_f32(x))), &["1.5", "2"]);
+        check(Float16Array::from_iter([1.5, 2.0].map(Half::from_f32)), &["1.5", "2"]);
         let decimals = Decimal128Array::from(vec![Some(-5), None, Some(12_345)]);
         check(decimals.with_precision_and_scale(10, 2).unwrap(), &["-0.05", "NULL", "123.45"]);
         let long = Decimal256Array::from(vec![i256::from_i128(1), i256::from_i128(-1)]);
