@@ -8,6 +8,7 @@ mod server;
 
 mod s3;
 mod shared;
+mod wire_client;
 
 mod clients;
 mod engine;
@@ -21,3 +22,5 @@ mod pairs;
 mod slt;
 mod statements;
 mod tableau;
+mod wire_login;
+mod wire_protocol;
