@@ -1,10 +1,190 @@
-//! Conversions of types in a whole plan, before DataFusion's own type coercion.
+//! Conversions of types in a whole plan, before DataFusion's own type coercion: IN, BETWEEN, UNION.
+//!
+//! It knows plans and types; how MySQL compares two of them is [`compare`]'s.
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::{Between, InList, InSubquery};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::{disjunction, merge_schema};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, Union, not,
+};
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
-/// The rules in order.
+use crate::engine::functions::control::convert_from;
+use crate::engine::functions::operator::compare::{agree, comparable, comparison, type_of};
+use crate::engine::functions::unify::unify;
+
+/// The rules in order. MySQL's conversions come first: DataFusion's coercion refuses or misreads mixed types.
 pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    Analyzer::new().rules
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(MySqlConversions)];
+    rules.extend(Analyzer::new().rules);
+    rules
+}
+
+#[derive(Debug)]
+struct MySqlConversions;
+
+impl AnalyzerRule for MySqlConversions {
+    fn name(&self) -> &str {
+        "mysql_conversions"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(convert_plan).map(|transformed| transformed.data)
+    }
+}
+
+fn convert_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    let converted = plan.map_expressions(|expression| {
+        let name = names.save(&expression);
+        let converted = expression.transform_up(|part| convert(part, &schema))?;
+        Ok(converted.update_data(|expression| name.restore(expression)))
+    })?;
+    let converted = match converted.data {
+        LogicalPlan::Union(union) => return convert_union(union),
+        plan => Transformed { data: plan, ..converted },
+    };
+    if converted.transformed { converted.map_data(LogicalPlan::recompute_schema) } else { Ok(converted) }
+}
+
+fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expression {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(op) => {
+            match (type_of(&left, schema), type_of(&right, schema)) {
+                (Some(left_type), Some(right_type)) if !agree(&left_type, &right_type) => {
+                    comparison(op, *left, *right, (&left_type, &right_type)).map(Transformed::yes)
+                }
+                _ => Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))),
+            }
+        }
+        Expr::InList(list) => convert_in_list(list, schema),
+        Expr::Between(between) => convert_between(between, schema),
+        Expr::InSubquery(subquery) => convert_in_subquery(subquery, schema),
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+fn compares(operator: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// Each item is compared by its own type. Items that are compared in the same way stay one list.
+fn convert_in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let Some(operand_type) = type_of(&list.expr, schema) else {
+        return Ok(Transformed::no(Expr::InList(list)));
+    };
+    let types: Vec<Option<DataType>> = list.list.iter().map(|item| type_of(item, schema)).collect();
+    if types.iter().all(|item| item.as_ref().is_none_or(|item| agree(&operand_type, item))) {
+        return Ok(Transformed::no(Expr::InList(list)));
+    }
+    let mut groups: Vec<(Expr, Vec<Expr>)> = Vec::new();
+    for (item, item_type) in list.list.into_iter().zip(types) {
+        let operand = list.expr.as_ref().clone();
+        let (operand, item) = match item_type {
+            Some(item_type) => comparable(operand, item, (&operand_type, &item_type))?,
+            None => (operand, item),
+        };
+        match groups.iter_mut().find(|(known, _)| *known == operand) {
+            Some((_, items)) => items.push(item),
+            None => groups.push((operand, vec![item])),
+        }
+    }
+    let lists = groups.into_iter().map(|(operand, items)| operand.in_list(items, false));
+    let any = disjunction(lists).unwrap_or_else(|| datafusion::prelude::lit(false));
+    Ok(Transformed::yes(if list.negated { not(any) } else { any }))
+}
+
+fn convert_between(between: Between, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let types =
+        (type_of(&between.expr, schema), type_of(&between.low, schema), type_of(&between.high, schema));
+    let (Some(operand), Some(low), Some(high)) = types else {
+        return Ok(Transformed::no(Expr::Between(between)));
+    };
+    if agree(&operand, &low) && agree(&operand, &high) {
+        return Ok(Transformed::no(Expr::Between(between)));
+    }
+    let Between { expr, negated, low: from, high: to } = between;
+    let above = comparison(Operator::GtEq, expr.as_ref().clone(), *from, (&operand, &low))?;
+    let below = comparison(Operator::LtEq, *expr, *to, (&operand, &high))?;
+    let inside = above.and(below);
+    Ok(Transformed::yes(if negated { not(inside) } else { inside }))
+}
+
+/// `x IN (SELECT y …)`: both sides as they are compared; the subquery gets a projection for its side.
+fn convert_in_subquery(subquery: InSubquery, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let inner = &subquery.subquery.subquery;
+    let (qualifier, field) = inner.schema().qualified_field(0);
+    let Some(operand_type) = type_of(&subquery.expr, schema) else {
+        return Ok(Transformed::no(Expr::InSubquery(subquery)));
+    };
+    if agree(&operand_type, field.data_type()) {
+        return Ok(Transformed::no(Expr::InSubquery(subquery)));
+    }
+    let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+    let types = (&operand_type, field.data_type());
+    let (operand, column) = comparable(subquery.expr.as_ref().clone(), column, types)?;
+    let plan = LogicalPlanBuilder::from(inner.as_ref().clone())
+        .project(vec![column.alias(field.name())])?
+        .build()?;
+    let converted = Subquery { subquery: Arc::new(plan), ..subquery.subquery };
+    Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(Box::new(operand), converted, subquery.negated))))
+}
+
+/// UNION's columns take MySQL's type for all its inputs where DataFusion has no common one or another.
+fn convert_union(union: Union) -> Result<Transformed<LogicalPlan>> {
+    let width = union.schema.fields().len();
+    let to: Vec<Option<DataType>> = (0..width)
+        .map(|column| {
+            let types: Vec<&DataType> =
+                union.inputs.iter().map(|input| input.schema().field(column).data_type()).collect();
+            let mixed = types.iter().any(|data_type| !alike(types[0], data_type));
+            mixed.then(|| unify(types))
+        })
+        .collect();
+    if to.iter().all(Option::is_none) {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    let inputs = union
+        .inputs
+        .into_iter()
+        .map(|input| {
+            let columns = input
+                .schema()
+                .iter()
+                .zip(&to)
+                .map(|((qualifier, field), to)| {
+                    let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
+                    match to {
+                        Some(to) if to != field.data_type() => {
+                            let converted = convert_from(column, field.data_type(), to)?;
+                            Ok(converted.alias_qualified(qualifier.cloned(), field.name()))
+                        }
+                        _ => Ok(column),
+                    }
+                })
+                .collect::<Result<Vec<_>>>()?;
+            Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(columns, input)?)))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
+}
+
+/// Whether DataFusion's common type of two is MySQL's.
+fn alike(left: &DataType, right: &DataType) -> bool {
+    let text =
+        |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    left == right
+        || left.is_null()
+        || right.is_null()
+        || left.is_integer() && right.is_integer()
+        || text(left) && text(right)
 }

@@ -191,6 +191,11 @@ fn queries() {
             "/* c */ SELECT /*+ MAX_EXECUTION_TIME(1) */ 1 /*!40000 + 1 */ -- x",
             "SELECT mysql_add(1, 1) AS `1 /*!40000 + 1`",
         ),
+        ("SELECT @a := b AS x, @a + 1 AS y FROM t", "SELECT b AS `x`, mysql_add(b, 1) AS `y` FROM t"),
+        (
+            "SELECT CASE a WHEN 1 THEN @d := 5 ELSE @D := (6) END AS x, @d AS y FROM t",
+            "SELECT mysql_case(a = 1, 5, 6) AS `x`, mysql_case(a = 1, 5, 6) AS `y` FROM t",
+        ),
         ("SELECT 1 ORDER BY NULL", "SELECT 1 AS `1`"),
     ] {
         let text = query(sql).ast.to_string();
@@ -211,6 +216,11 @@ fn errors() {
         ("SELECT * FROM (SELECT 1 AS a, 2 AS A) t", "Duplicate column name 'A'".to_owned()),
         ("SELECT a FROM t GROUP BY 2", "Unknown column '2' in 'group statement'".to_owned()),
         ("SELECT a FROM t ORDER BY 2", "Unknown column '2' in 'order clause'".to_owned()),
+        (
+            "SELECT @n := @n + 1 FROM t",
+            "This version of MySQL doesn't yet support '@n assigned after it was read in the same query'"
+                .to_owned(),
+        ),
         ("/* nothing */;", "Query was empty".to_owned()),
     ] {
         let error = parse(sql, Mode::default()).map(|parsed| format!("{parsed:?}")).unwrap_err();

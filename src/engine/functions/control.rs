@@ -106,11 +106,16 @@ fn converted(call: &Call<'_>) -> Result<ArrayRef> {
 /// An expression in another type by MySQL's rules.
 pub fn convert_expr(expression: Expr, to: &DataType, info: &SimplifyContext) -> Result<Expr> {
     let from = expression.get_type(info.schema())?;
-    if from == *to {
+    convert_from(expression, &from, to)
+}
+
+/// An expression of a known type in another type by MySQL's rules.
+pub fn convert_from(expression: Expr, from: &DataType, to: &DataType) -> Result<Expr> {
+    if from == to {
         return Ok(expression);
     }
     // Numbers that widen and NULL need no function, so that the optimizer sees through.
-    if from.is_null() || (from.is_numeric() && to.is_numeric()) {
+    if from.is_null() || (from.is_numeric() && to.is_numeric()) || (is_text(from) && is_text(to)) {
         return Ok(Expr::Cast(Cast::new(Box::new(expression), to.clone())));
     }
     let pattern = Expr::Literal(datafusion::common::ScalarValue::try_from(to)?, None);

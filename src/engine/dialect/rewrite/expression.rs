@@ -39,6 +39,9 @@ impl Rewriter<'_> {
     }
 
     fn rewrite(&mut self, mut expression: Expr) -> Result<Expr> {
+        if let Some(value) = self.assignment(&mut expression)? {
+            return Ok(value);
+        }
         match &mut expression {
             Expr::Subquery(query) | Expr::Exists { subquery: query, .. } => {
                 self.query(query, Columns::Anonymous)?;
@@ -56,7 +59,17 @@ impl Rewriter<'_> {
             _ => children(&mut expression).into_iter().try_for_each(|child| self.expression(child))?,
         }
         match expression {
-            Expr::Identifier(ident) => Ok(identifier(ident)),
+            Expr::Identifier(ident) => {
+                let user = ident.value.strip_prefix('@').filter(|name| !name.starts_with('@'));
+                match user
+                    .filter(|_| ident.quote_style.is_none())
+                    .map(|name| self.variable(name))
+                    .transpose()?
+                {
+                    Some(Some(value)) => Ok(value),
+                    _ => Ok(identifier(ident)),
+                }
+            }
             Expr::CompoundIdentifier(mut path) => {
                 path.iter_mut().for_each(lower);
                 Ok(Expr::CompoundIdentifier(path))
@@ -119,7 +132,7 @@ impl Rewriter<'_> {
     }
 
     /// A copy of an expression; nested copies of copies would grow without end.
-    fn copy(&mut self, expression: &Expr) -> Result<Expr> {
+    pub(super) fn copy(&mut self, expression: &Expr) -> Result<Expr> {
         let mut copy = expression.clone();
         self.copied += size(&mut copy);
         if self.copied > COPIED_MAX {

@@ -7,8 +7,9 @@ mod functions;
 mod grouping;
 mod outputs;
 mod tree;
+mod variables;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -38,6 +39,10 @@ pub struct Rewriter<'a> {
     depth: usize,
     /// How many expressions were made by copying others.
     copied: usize,
+    /// What user variables are assigned inside the statement, so far.
+    variables: HashMap<String, Expr>,
+    /// User variables that were read before they were assigned.
+    variables_read: HashSet<String>,
 }
 
 /// Whether anybody can name a query's columns.
@@ -53,7 +58,17 @@ impl<'a> Rewriter<'a> {
     /// A rewriter for the statement with these tokens.
     pub fn new(sql: &'a str, tokens: &[TokenWithSpan], mode: Mode) -> Self {
         let items = outputs::select_lists(tokens);
-        Self { sql, items, mode, ctes: Vec::new(), tables: BTreeSet::new(), depth: 0, copied: 0 }
+        Self {
+            sql,
+            items,
+            mode,
+            ctes: Vec::new(),
+            tables: BTreeSet::new(),
+            depth: 0,
+            copied: 0,
+            variables: HashMap::new(),
+            variables_read: HashSet::new(),
+        }
     }
 
     /// Rewrites the outermost query; answers its headings.
