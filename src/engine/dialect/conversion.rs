@@ -16,13 +16,15 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
+use super::digits::ShownDigits;
 use crate::engine::functions::control::convert_from;
 use crate::engine::functions::operator::compare::{agree, comparable, comparison, type_of};
 use crate::engine::functions::unify::unify;
 
 /// The rules in order. MySQL's conversions come first: DataFusion's coercion refuses or misreads mixed types.
 pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(MySqlConversions)];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
+        vec![Arc::new(MySqlConversions), Arc::new(ShownDigits)];
     rules.extend(Analyzer::new().rules);
     rules
 }

@@ -4,11 +4,12 @@
 //!
 //! A text becomes [`tokens`], the [`front`] reads statements from them, the parser reads expressions and queries
 //! with the [`grammar`]'s precedences, and [`rewrite`] makes of them what DataFusion's planner takes. What depends
-//! on types follows when the query is planned: [`planner`] for comparisons, [`conversion`] for all the rest.
+//! on types follows when the query is planned: [`planner`] for comparisons, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient.
 
 pub mod statement;
 
 mod conversion;
+mod digits;
 mod front;
 mod grammar;
 mod planner;
@@ -18,6 +19,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner, TypePlanner};
@@ -62,7 +64,8 @@ pub fn parse_query(sql: &str) -> Result<Query> {
 /// The query of one row and one column that computes an expression of a statement (SET's values, KILL's id).
 pub fn value_query(expression: Expr) -> Query {
     let ast = rewrite::query_of_expression(expression);
-    Query { ast, headings: vec![Heading::Text("value".to_owned())], tables: Vec::new() }
+    let headings = vec![Heading::Text("value".to_owned())];
+    Query { ast, headings, tables: Vec::new(), written: BTreeMap::new() }
 }
 
 /// MySQL's comparisons of mixed types.

@@ -1,5 +1,7 @@
 //! What a statement is, once parsed. It holds syntax only; names are resolved later.
 
+use std::collections::BTreeMap;
+
 use sqlparser::ast;
 
 /// One parsed statement.
@@ -84,6 +86,8 @@ pub struct Query {
     pub headings: Vec<Heading>,
     /// The tables it reads, each once; names of CTEs are not among them.
     pub tables: Vec<TableName>,
+    /// Columns of derived tables and CTEs that were written with capitals, by their names in lower case: `*` shows them.
+    pub written: BTreeMap<String, String>,
 }
 
 /// What the outermost select list says of a column's heading.

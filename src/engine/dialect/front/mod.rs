@@ -224,7 +224,7 @@ impl Front<'_> {
             _ => {}
         }
         let headings = self.rewriter.statement(&mut query)?;
-        Ok(Box::new(Query { ast: *query, headings, tables: self.rewriter.tables() }))
+        Ok(Box::new(self.rewriter.finish(*query, headings)))
     }
 
     fn refuse_write(&self, command: &str) -> Result<Box<Query>> {
@@ -277,7 +277,7 @@ impl Front<'_> {
         let expressions = self.parser.parse_comma_separated(Parser::parse_expr)?;
         let mut query = self.rewriter.select(expressions.into_iter().map(SelectItem::UnnamedExpr).collect());
         let headings = self.rewriter.statement(&mut query)?;
-        Ok(Statement::Do(Box::new(Query { ast: query, headings, tables: self.rewriter.tables() })))
+        Ok(Statement::Do(Box::new(self.rewriter.finish(query, headings))))
     }
 
     fn start(&mut self) -> Read<Statement> {

@@ -8,9 +8,9 @@ use sqlparser::ast::{
 };
 
 use super::super::front::literal_string;
-use super::super::grammar::{binary, call, string, unary};
+use super::super::grammar::{binary, call, number, string, unary};
 use super::tree::children;
-use super::{Columns, Rewriter, lower};
+use super::{Columns, Rewriter, count_of, lower};
 use crate::engine::error::{Error, Result};
 
 /// How deep an expression's tree may be; every later pass walks it.
@@ -21,7 +21,9 @@ const COPIED_MAX: usize = 100_000;
 impl Rewriter<'_> {
     /// Rewrites an expression where a truth is asked for: WHERE, ON, HAVING, operands of AND.
     pub fn condition(&mut self, expression: &mut Expr) -> Result<()> {
+        let outer = std::mem::replace(&mut self.filters, true);
         self.expression(expression)?;
+        self.filters = outer;
         truth(expression);
         Ok(())
     }
@@ -43,6 +45,11 @@ impl Rewriter<'_> {
             return Ok(value);
         }
         match &mut expression {
+            Expr::Exists { subquery, negated } if !self.filters => {
+                self.query(subquery, Columns::Anonymous)?;
+                let operator = if *negated { BinaryOperator::Eq } else { BinaryOperator::NotEq };
+                return Ok(binary(count_of(subquery.as_ref().clone()), operator, number(0)));
+            }
             Expr::Subquery(query) | Expr::Exists { subquery: query, .. } => {
                 self.query(query, Columns::Anonymous)?;
                 return Ok(expression);
@@ -185,11 +192,11 @@ fn literal(value: ValueWithSpan) -> Result<Expr> {
                 format: None,
             });
         }
+        Value::Number(text, long) => Value::Number(limited(text), long),
         Value::NationalStringLiteral(text) | Value::DoubleQuotedString(text) => {
             Value::SingleQuotedString(text)
         }
-        plain @ (Value::Number(..)
-        | Value::SingleQuotedString(_)
+        plain @ (Value::SingleQuotedString(_)
         | Value::HexStringLiteral(_)
         | Value::Boolean(_)
         | Value::Null
@@ -197,6 +204,17 @@ fn literal(value: ValueWithSpan) -> Result<Expr> {
         other => return Err(Error::NotSupported(other.to_string())),
     };
     Ok(Expr::Value(ValueWithSpan { value, span }))
+}
+
+/// A number with at most the 65 digits that a DECIMAL has, 30 of them after the point.
+fn limited(text: String) -> String {
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let whole = whole.trim_start_matches('0');
+    if whole.len() > 65 {
+        return "9".repeat(65);
+    }
+    let kept = fraction.len().min(30).min(65 - whole.len());
+    if kept == fraction.len() { text } else { format!("0{whole}.{}", &fraction[..kept]) }
 }
 
 /// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
@@ -213,7 +231,7 @@ fn temporal(data_type: &str, text: &str) -> Option<Expr> {
     let digits = text
         .rsplit_once('.')
         .map_or(0, |(_, fraction)| fraction.bytes().take_while(u8::is_ascii_digit).count().min(6));
-    let precision = super::super::grammar::number(digits as u64);
+    let precision = number(digits as u64);
     match data_type {
         "DATE" => Some(call("mysql_cast_date", vec![string(text)])),
         "TIME" => Some(call("mysql_cast_time", vec![string(text), precision])),
@@ -228,7 +246,7 @@ fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> 
     if is_comparison(&operator) {
         return compare(left, operator, right);
     }
-    let function = match operator {
+    let function = match &operator {
         B::And | B::Or => {
             truth(&mut left);
             truth(&mut right);
@@ -265,7 +283,35 @@ fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> 
     };
     number_of_bytes(&mut left);
     number_of_bytes(&mut right);
+    if matches!(operator, B::Plus | B::Minus | B::Multiply | B::Divide) {
+        let literals = (digits_of(&left).is_some(), digits_of(&right).is_some());
+        if literals.0 != literals.1 {
+            (left, right) = (small_literal(left), small_literal(right));
+        }
+    }
     Ok(call(function, vec![left, right]))
+}
+
+/// How many digits an integer literal has.
+fn digits_of(operand: &Expr) -> Option<usize> {
+    match operand {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, _) if text.bytes().all(|digit| digit.is_ascii_digit()) => Some(text.len()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A literal of the smallest type that holds it, so that `price * 2` needs few digits more than `price`.
+fn small_literal(operand: Expr) -> Expr {
+    let data_type = match digits_of(&operand) {
+        Some(1 | 2) => DataType::TinyInt(None),
+        Some(3 | 4) => DataType::SmallInt(None),
+        Some(5..=9) => DataType::Int(None),
+        _ => return operand,
+    };
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(operand), data_type, array: false, format: None }
 }
 
 /// Whether an operator compares, and so answers true, false or unknown.

@@ -98,6 +98,12 @@ impl Rewriter<'_> {
     }
 }
 
+/// Whether a SELECT makes groups.
+pub(super) fn aggregates(select: &mut Select) -> bool {
+    let keys = !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    keys || select.projection.iter_mut().filter_map(expression_of).any(has_aggregate)
+}
+
 fn output(item: &SelectItem) -> Output {
     match item {
         SelectItem::UnnamedExpr(expression) => {

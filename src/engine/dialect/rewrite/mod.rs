@@ -9,20 +9,21 @@ mod outputs;
 mod tree;
 mod variables;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    self, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, LimitClause, ObjectName,
-    ObjectNamePart, OrderBy, OrderByKind, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor,
-    TableWithJoins, WildcardAdditionalOptions,
+    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint,
+    JoinOperator, LimitClause, ObjectName, ObjectNamePart, OrderBy, OrderByKind, Select, SelectFlavor,
+    SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions,
 };
 use sqlparser::tokenizer::TokenWithSpan;
 
 use super::Mode;
 use super::front::table_name;
-use super::statement::{Heading, TableName};
+use super::grammar::call;
+use super::statement::{Heading, Query, TableName};
 use crate::engine::error::{Error, Result};
 
 /// Rewrites the queries and expressions of one statement.
@@ -35,6 +36,10 @@ pub struct Rewriter<'a> {
     /// Names of the CTEs around the place that is rewritten, the nearest last.
     ctes: Vec<String>,
     tables: BTreeSet<TableName>,
+    /// Names of derived columns as they were written, by the same in lower case.
+    written: BTreeMap<String, String>,
+    /// Whether the place that is rewritten filters rows: only there DataFusion has semi joins for EXISTS.
+    filters: bool,
     /// How deep the tree is at the place that is rewritten.
     depth: usize,
     /// How many expressions were made by copying others.
@@ -64,6 +69,8 @@ impl<'a> Rewriter<'a> {
             mode,
             ctes: Vec::new(),
             tables: BTreeSet::new(),
+            written: BTreeMap::new(),
+            filters: false,
             depth: 0,
             copied: 0,
             variables: HashMap::new(),
@@ -76,9 +83,10 @@ impl<'a> Rewriter<'a> {
         self.query(query, Columns::Anonymous)
     }
 
-    /// The tables that were read, each once.
-    pub fn tables(&self) -> Vec<TableName> {
-        self.tables.iter().cloned().collect()
+    /// The rewritten query with all that was noted of it.
+    pub fn finish(&mut self, ast: ast::Query, headings: Vec<Heading>) -> Query {
+        let tables = std::mem::take(&mut self.tables).into_iter().collect();
+        Query { ast, headings, tables, written: std::mem::take(&mut self.written) }
     }
 
     /// A query of one row without a table.
@@ -96,6 +104,7 @@ impl<'a> Rewriter<'a> {
         // A reader takes no locks.
         query.locks.clear();
         let outer_ctes = self.ctes.len();
+        let outer_filters = std::mem::replace(&mut self.filters, false);
         if let Some(with) = &mut query.with {
             for cte in &mut with.cte_tables {
                 lower_alias(&mut cte.alias);
@@ -117,6 +126,7 @@ impl<'a> Rewriter<'a> {
             self.limit(limit)?;
         }
         self.ctes.truncate(outer_ctes);
+        self.filters = outer_filters;
         Ok(headings)
     }
 
@@ -334,6 +344,53 @@ fn table_factor(name: ObjectName) -> TableFactor {
         sample: None,
         index_hints: Vec::new(),
     }
+}
+
+/// A scalar subquery that counts the rows of a query, rewritten before.
+fn count_of(mut query: ast::Query) -> Expr {
+    let count = || {
+        let expr = call("count", Vec::new());
+        SelectItem::ExprWithAlias { expr: counted_rows(expr), alias: Ident::with_quote('`', "count") }
+    };
+    // The rows of a plain SELECT are counted where they are, so that it may name columns from outside.
+    let plain = match query.body.as_mut() {
+        SetExpr::Select(select) => {
+            select.distinct.is_none()
+                && select.having.is_none()
+                && !select.from.is_empty()
+                && !grouping::aggregates(select)
+        }
+        _ => false,
+    };
+    match query.body.as_mut() {
+        SetExpr::Select(select) if plain && query.with.is_none() && query.limit_clause.is_none() => {
+            select.projection = vec![count()];
+            query.order_by = None;
+        }
+        _ => {
+            let alias =
+                TableAlias { explicit: true, name: Ident::new("rows"), columns: Vec::new(), at: None };
+            let relation = TableFactor::Derived {
+                lateral: false,
+                subquery: Box::new(query),
+                alias: Some(alias),
+                sample: None,
+            };
+            let from = vec![TableWithJoins { relation, joins: Vec::new() }];
+            query = query_of(SetExpr::Select(Box::new(select_of(vec![count()], from))));
+        }
+    }
+    Expr::Subquery(Box::new(query))
+}
+
+/// COUNT(*) of a COUNT without arguments.
+fn counted_rows(mut count: Expr) -> Expr {
+    if let Expr::Function(function) = &mut count
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
+    }
+    count
 }
 
 fn query_of(body: SetExpr) -> ast::Query {

@@ -62,6 +62,15 @@ impl Rewriter<'_> {
             keys.retain(|key| orders(&key.expr));
         }
         let renamed = name_outputs(select, &headings, columns)?;
+        if columns == Columns::Named {
+            for heading in &headings {
+                if let Heading::Text(name) | Heading::Column(name) = heading
+                    && name.chars().any(char::is_uppercase)
+                {
+                    self.written.insert(name.to_lowercase(), name.clone());
+                }
+            }
+        }
         self.group(select, order_by.as_deref_mut(), &renamed)?;
         Ok(headings)
     }

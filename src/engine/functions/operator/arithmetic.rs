@@ -18,8 +18,8 @@ use super::super::error::Error;
 use super::super::signature::{Call, Function, Types};
 use super::super::unify::digits;
 
-/// How many digits `/` adds after the point: `div_precision_increment`.
-const DIVISION_DIGITS: i8 = 4;
+/// How many digits `/` adds after the point: `div_precision_increment`. Inside of an expression it has more.
+pub const DIVISION_DIGITS: i8 = 4;
 
 pub fn functions() -> Vec<Function> {
     vec![
@@ -125,7 +125,15 @@ fn quotient_type(types: &Types<'_>) -> Result<DataType> {
         return Ok(DataType::Float64);
     }
     let ((whole, scale), (_, right_scale)) = (left.parts(), right.parts());
-    Ok(exact_type(whole + right_scale, scale + DIVISION_DIGITS))
+    Ok(exact_type(whole + right_scale, quotient_scale(scale, right_scale)))
+}
+
+/// MySQL keeps decimals in groups of nine digits: a quotient has those of both operands, and more groups if they
+/// hold not four digits more than are written.
+fn quotient_scale(left: i8, right: i8) -> i8 {
+    let groups = (left + 8) / 9 + (right + 8) / 9;
+    let spare = groups * 9 - left - right;
+    9 * if spare < DIVISION_DIGITS { groups + 1 } else { groups }
 }
 
 fn integer_quotient_type(types: &Types<'_>) -> Result<DataType> {
@@ -201,7 +209,7 @@ fn arithmetic(call: &Call<'_>, operator: Operator) -> Result<ArrayRef> {
     }
 }
 
-/// `/`: exact with four more digits after the point, or DOUBLE.
+/// `/`: exact with more digits after the point than are shown, or DOUBLE.
 fn divide(call: &Call<'_>) -> Result<ArrayRef> {
     let too_large = |kind| out_of_range(call, kind, " / ");
     if *call.returns == DataType::Float64 {
@@ -216,10 +224,11 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
         });
     }
     let scale = decimal::scale(call.returns);
-    // Most quotients fit 128 bits; those of large decimals are computed in 256.
+    // Most quotients fit 128 bits; those of large decimals are computed in 256. The last digit is cut, not rounded.
     let shift = |left: i8, right: i8| (scale - left + right).max(0) as u32;
     if let (Some((left, left_scale)), Some((right, right_scale)), DataType::Decimal128(..)) =
         (narrow(call, 0)?, narrow(call, 1)?, call.returns)
+        && shift(left_scale, right_scale) <= 38
     {
         let power = 10_i128.pow(shift(left_scale, right_scale));
         let result = call.try_primitives::<Decimal128Type>(|row| {
@@ -228,10 +237,10 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
                 return Ok(by_zero(call));
             }
             match left.checked_mul(power) {
-                Some(left) => Ok(Some(rounded(left, right))),
+                Some(left) => Ok(Some(left / right)),
                 None => {
                     let wide = i256::from_i128(left).wrapping_mul(i256::from_i128(power));
-                    let quotient = rounded_wide(wide, i256::from_i128(right)).to_i128();
+                    let quotient = wide.wrapping_div(i256::from_i128(right)).to_i128();
                     quotient.map(Some).ok_or_else(|| too_large("DECIMAL"))
                 }
             }
@@ -246,7 +255,7 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
             return Ok(by_zero(call));
         }
         let left = left.checked_mul(power).ok_or_else(|| too_large("DECIMAL"))?;
-        Ok(Some(rounded_wide(left, right)))
+        Ok(Some(left.wrapping_div(right)))
     })?;
     let labelled = relabelled_bits(result, &DataType::Decimal256(76, scale))?;
     Ok(cast(&labelled, call.returns)?)
@@ -352,7 +361,10 @@ impl Integers {
 fn exact(call: &Call<'_>, argument: usize, returns: &DataType) -> Result<Cells<ArrayRef>> {
     let kind = call.kind(argument);
     let (precision, scale) = if kind.is_decimal() { digits(kind) } else { (20, 0) };
+    // A product has the digits of both before it is cut to the most that a DECIMAL has.
+    let long = (0..call.count()).map(|argument| decimal::scale(call.kind(argument))).sum::<i8>() > 38;
     let to = match returns {
+        _ if long => DataType::Decimal256(precision, scale),
         DataType::Decimal256(..) => DataType::Decimal256(precision, scale),
         _ => DataType::Decimal128(precision.min(38), scale),
     };
@@ -394,7 +406,9 @@ fn datum<A: Array + Clone + 'static>(cells: &Cells<A>) -> Box<dyn Datum> {
 
 /// The same decimals with another precision; a scale beyond MySQL's 30 digits is rounded.
 fn relabelled(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    if decimal::scale(array.data_type()) != decimal::scale(to) {
+    let same_width =
+        matches!(array.data_type(), DataType::Decimal128(..)) == matches!(to, DataType::Decimal128(..));
+    if decimal::scale(array.data_type()) != decimal::scale(to) || !same_width {
         return Ok(cast(array, to)?);
     }
     relabelled_bits(Arc::clone(array), to)
@@ -421,25 +435,6 @@ fn finite(array: ArrayRef) -> Option<ArrayRef> {
         Some(_) => values.iter().flatten().all(f64::is_finite),
     };
     all.then_some(array)
-}
-
-/// The nearest quotient; halves go away from zero.
-fn rounded(left: i128, right: i128) -> i128 {
-    let (quotient, remainder) = (left / right, left % right);
-    let up = remainder.unsigned_abs() >= right.unsigned_abs().div_ceil(2);
-    let sign = if (left < 0) == (right < 0) { 1 } else { -1 };
-    if up && remainder != 0 { quotient + sign } else { quotient }
-}
-
-fn rounded_wide(left: i256, right: i256) -> i256 {
-    let (quotient, remainder) = (left.wrapping_div(right), left.wrapping_rem(right));
-    let twice = remainder.wrapping_abs().wrapping_mul(i256::from_i128(2));
-    let sign = if left.is_negative() == right.is_negative() { i256::ONE } else { i256::MINUS_ONE };
-    if remainder != i256::ZERO && twice >= right.wrapping_abs() {
-        quotient.wrapping_add(sign)
-    } else {
-        quotient
-    }
 }
 
 fn by_zero<T>(call: &Call<'_>) -> Option<T> {

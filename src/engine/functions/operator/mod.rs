@@ -7,6 +7,8 @@ pub mod compare;
 mod arithmetic;
 mod choice;
 
+pub use arithmetic::DIVISION_DIGITS;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BinaryViewBuilder};
