@@ -499,20 +499,18 @@ fn plain_pattern(pattern: &str, escape: Option<char>) -> String {
     plain
 }
 
-/// `= ANY` is IN and `<> ALL` is NOT IN; the others keep their quantifier.
+/// `= ANY` is IN and `<> ALL` is NOT IN. DataFusion answers the others wrongly, so they are refused.
 fn quantified(left: Expr, operator: BinaryOperator, right: Expr, all: bool) -> Result<Expr> {
-    let (left, right) = (Box::new(left), Box::new(right));
     let in_subquery = match operator {
         BinaryOperator::Eq => !all,
         BinaryOperator::NotEq => all,
         _ => false,
     };
-    match *right {
+    match right {
         Expr::Subquery(subquery) if in_subquery => {
-            Ok(Expr::InSubquery { expr: left, subquery, negated: all })
+            Ok(Expr::InSubquery { expr: Box::new(left), subquery, negated: all })
         }
-        _ if all => Ok(Expr::AllOp { left, compare_op: operator, right }),
-        _ => Ok(Expr::AnyOp { left, compare_op: operator, right, is_some: false }),
+        _ => Err(Error::NotSupported(format!("{operator} {} (subquery)", if all { "ALL" } else { "ANY" }))),
     }
 }
 
