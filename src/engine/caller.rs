@@ -106,7 +106,7 @@ impl Caller {
         let physical = statement.physical(&optimized).await?;
         let columns = columns::of_query(&query, &logical, &physical.schema(), &tables)?;
         let hashes = joins_by_hash(&physical);
-        let executable = self.engine.runtime.keep(Executable { statement, logical: optimized, physical });
+        let executable = self.engine.front.keep(Executable { statement, logical: optimized, physical });
         Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
     }
 
@@ -131,7 +131,7 @@ impl Caller {
             let optimized = statement.optimize(&logical)?;
             columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)
         };
-        engine.runtime.run(work).await
+        engine.front.run(work).await
     }
 
     /// The value of an expression that is no part of a query.
@@ -140,11 +140,11 @@ impl Caller {
         let engine = &self.engine;
         let caller = Arc::new(self.clone());
         let (environment, _pool) = engine.memory.for_query()?;
-        let start = engine.runtime.run(async move {
+        let start = engine.front.run(async move {
             let plan = caller.plan(Arc::new(query), true).await?;
             plan.executable.start(environment)
         });
-        let mut batches = engine.runtime.pull(life.interrupt().race(start).await??);
+        let mut batches = engine.front.pull(life.interrupt().race(start).await??);
         let mut value = None;
         while let Some(batch) = life.interrupt().race(batches.next()).await?.transpose()? {
             if batch.num_rows() > 0 && value.is_none() {

@@ -36,7 +36,7 @@ pub async fn answer(
     let engine = Arc::clone(&caller.engine);
 
     let query = Arc::new(query);
-    let plan = engine.runtime.run(Arc::clone(&caller).plan(Arc::clone(&query), true));
+    let plan = engine.front.run(Arc::clone(&caller).plan(Arc::clone(&query), true));
     let plan = interrupt.race(plan).await??;
     let token = token.planned();
     let _permit = match analyze && plan.reads_lake {
@@ -55,7 +55,7 @@ pub async fn answer(
             batch?;
         }
     }
-    let show = engine.runtime.run(async move {
+    let show = engine.front.run(async move {
         Ok(match format {
             ExplainFormat::Traditional if !analyze => table(&query, &executable)?,
             ExplainFormat::Traditional | ExplainFormat::Tree => text(&tree(&executable.physical, analyze))?,

@@ -15,6 +15,7 @@ mod statements;
 
 mod life;
 mod planner;
+mod yielding;
 
 mod admission;
 mod memory;

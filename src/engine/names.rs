@@ -254,7 +254,7 @@ mod tests {
         check("SELECT x.* FROM a.t AS x", "SELECT x.* FROM a.t AS x");
         check(
             "SELECT * FROM (SELECT t.* FROM a.t) AS s JOIN a.u ON 1",
-            "SELECT * FROM (SELECT t.* FROM a.t AS t) AS s JOIN a.u AS u ON true",
+            "SELECT * FROM (SELECT t.* FROM a.t AS t) AS s INNER JOIN a.u AS u ON true",
         );
     }
 

@@ -22,6 +22,8 @@ use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::AnalyzerRule;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
@@ -31,6 +33,7 @@ use super::dialect;
 use super::dialect::statement::TableName;
 use super::error::{Error, Result};
 use super::functions::{self, Functions};
+use super::yielding::YieldInJoins;
 use crate::catalog;
 use crate::config::Config;
 
@@ -60,6 +63,7 @@ impl Planner {
             .with_window_functions(over(SessionStateDefaults::default_window_functions(), window))
             .with_expr_planners(expr_planners)
             .with_analyzer_rules(analyzer_rules)
+            .with_physical_optimizer_rules(physical_rules())
             .build();
         Self { state, relation_planners: dialect::relation_planners(), type_planner: dialect::type_planner() }
     }
@@ -229,6 +233,13 @@ impl Statement {
     }
 }
 
+/// DataFusion's rules, and ours that must come last.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.push(Arc::new(YieldInJoins));
+    rules
+}
+
 /// MySQL's functions take the place of DataFusion's of the same names; the others are alike in both.
 fn over<F>(mut datafusion: Vec<F>, mysql: Vec<F>) -> Vec<F> {
     datafusion.extend(mysql);
@@ -247,6 +258,11 @@ fn session_config(config: &Config) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.sql_parser.default_null_ordering = "nulls_min".into();
     options.optimizer.expand_views_at_output = false;
+    // What each sort keeps back for merging must leave room for the rows in a small server.
+    let per_query = config.memory_per_query.unwrap_or(config.memory).bytes() / 2;
+    let per_sort = per_query / (16 * config.query_threads());
+    options.execution.sort_spill_reservation_bytes =
+        options.execution.sort_spill_reservation_bytes.min(per_sort.max(1 << 20));
     session
 }
 

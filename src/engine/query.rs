@@ -146,7 +146,7 @@ async fn attempt(
 ) -> Result<Rows> {
     let engine = &caller.engine;
 
-    let plan = engine.runtime.run(Arc::clone(caller).plan(Arc::clone(query), retry.hash_join));
+    let plan = engine.front.run(Arc::clone(caller).plan(Arc::clone(query), retry.hash_join));
     let plan = interrupt.race(plan).await??;
     retry.note(&plan);
     let token = token.planned();
@@ -159,9 +159,10 @@ async fn attempt(
     let token = token.admitted();
 
     let (environment, pool) = engine.memory.for_query()?;
-    let Plan { columns, executable, .. } = plan;
-    let start = engine.runtime.run(async move { executable.start(environment) });
-    let mut pulled = engine.runtime.pull(interrupt.race(start).await??);
+    let Plan { columns, executable, reads_lake, .. } = plan;
+    let runtime = if reads_lake { &engine.runtime } else { &engine.front };
+    let start = runtime.run(async move { executable.start(environment) });
+    let mut pulled = runtime.pull(interrupt.race(start).await??);
     let first = interrupt.race(pulled.next()).await?.transpose()?;
 
     let delivery = Delivery {
@@ -246,7 +247,7 @@ async fn announce(session: &Session, statement: Statement) -> Result<Vec<Column>
 pub(super) async fn parse(session: &Session, sql: &str) -> Result<Parsed> {
     let mode = session.state.variables.mode();
     let sql = sql.to_owned();
-    session.engine.runtime.run(async move { dialect::parse(&sql, mode) }).await
+    session.engine.front.run(async move { dialect::parse(&sql, mode) }).await
 }
 
 fn receive(session: &mut Session, command: &'static str, sql: &str) -> Token<Received> {

@@ -28,10 +28,10 @@ pub struct QueryRuntime {
 }
 
 impl QueryRuntime {
-    /// Starts so many threads.
-    pub fn new(threads: usize) -> Result<Self> {
+    /// Starts so many threads of a name.
+    pub fn new(name: &str, threads: usize) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .thread_name("query")
+            .thread_name(name)
             .worker_threads(threads)
             .thread_stack_size(STACK_BYTES)
             .enable_all()

@@ -37,7 +37,11 @@ pub struct Engine {
     pub(super) memory: Memory,
     pub(super) admission: Admission,
     pub(super) processes: Arc<Processes>,
+    /// Where queries over tables run.
     pub(super) runtime: QueryRuntime,
+    /// Where statements are parsed and planned, and where those run that read no table: no query, however
+    /// long, keeps SHOW PROCESSLIST and KILL waiting.
+    pub(super) front: QueryRuntime,
     started: DateTime<Utc>,
     connections: AtomicU32,
     /// Statements since the start.
@@ -69,7 +73,8 @@ impl Engine {
             memory,
             admission: Admission::new(config),
             processes: Arc::new(Processes::new(clock.clone())),
-            runtime: QueryRuntime::new(config.query_threads())?,
+            runtime: QueryRuntime::new("query", config.query_threads())?,
+            front: QueryRuntime::new("plan", config.query_threads())?,
             started: clock.now(),
             connections: AtomicU32::new(0),
             statements: AtomicU64::new(0),

@@ -42,5 +42,5 @@ pub async fn columns(caller: &Arc<Caller>, show: Show) -> Result<Vec<Column>> {
 /// Tables that a SHOW names may have to be read for their columns, which is work for the query threads.
 async fn found(caller: &Arc<Caller>, show: Show) -> Result<ShowAnswer> {
     let context = caller.metadata();
-    caller.engine.runtime.run(async move { metadata::show::answer(&show, &context).await }).await
+    caller.engine.front.run(async move { metadata::show::answer(&show, &context).await }).await
 }

@@ -9,8 +9,8 @@ use crate::fixture;
 use crate::server::TestServer;
 
 /// A query over 10¹² rows, which ends only by being stopped.
-const ENDLESS: &str = "SELECT COUNT(*) FROM lake.numbers a, lake.numbers b, lake.numbers c, lake.numbers d \
-                       WHERE a.n + b.n + c.n + d.n = -1";
+const ENDLESS: &str =
+    "SELECT MAX(a.n + d.n) FROM lake.numbers a, lake.numbers b, lake.numbers c, lake.numbers d";
 
 async fn server(change: impl FnOnce(&mut Config)) -> (crate::server::Lake, TestServer) {
     let lake = fixture::lake();
@@ -71,10 +71,12 @@ async fn kill_query_ends_the_statement_and_kill_connection_the_connection() {
 async fn a_client_that_leaves_takes_its_query_with_it() {
     let (_lake, server) = server(|config| config.max_running_queries = Some(1)).await;
     let mut observer = server.connect().await;
-    let mut leaving = server.connect().await;
-    let running = tokio::spawn(async move { leaving.query_drop(ENDLESS).await });
+    // With its runtime the driver's sockets are closed, without a word to the server.
+    let leaving = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let options = server.options();
+    leaving.spawn(async move { Conn::new(options).await.unwrap().query_drop(ENDLESS).await });
     wait_for(&mut observer, ENDLESS, "executing").await;
-    running.abort();
+    leaving.shutdown_background();
     // There is one turn only: this waits until the other query's is free.
     let count: Option<u64> = observer.query_first("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
     assert_eq!(count, Some(1_000));
@@ -118,7 +120,7 @@ async fn a_full_queue_refuses_what_reads_tables_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_into_memory_spills_or_fails_cleanly() {
-    let (_lake, server) = server(|config| config.memory = "40MiB".parse().unwrap()).await;
+    let (_lake, server) = server(|config| config.memory = "256MiB".parse().unwrap()).await;
     let mut client = server.connect().await;
     let million = "(SELECT a.n * 1000 + b.n AS k FROM lake.numbers a, lake.numbers b)";
 
