@@ -61,7 +61,8 @@ impl Reader {
         meta: &ObjectMeta,
         open: impl Future<Output = Result<OpenFile>>,
     ) -> Result<Footer> {
-        let load = async { Footer::read(&open.await?).await };
+        // On the heap, because reading is rare and every scan carries this future.
+        let load = Box::pin(async { Footer::read(&open.await?).await });
         let footer = self.files.footer(location, meta, load).await;
         if let Err(Error::Corrupt { .. }) = footer {
             // It may be the bytes that were fetched, and not the file.
