@@ -134,9 +134,13 @@ impl Variables {
 
     /// Every variable that SHOW VARIABLES lists, by name, with its value as shown.
     pub fn list(&self, global: bool) -> impl Iterator<Item = (&'static str, String)> {
+        let listed = move |definition: &&Definition| {
+            let has_value = !global || definition.scope != Scope::Session;
+            has_value && !definition.alias()
+        };
         definitions::ALL
             .iter()
-            .filter(move |definition| !(global && definition.scope == Scope::Session) && !definition.alias())
+            .filter(listed)
             .map(move |definition| (definition.name, self.value(definition, global).shown()))
     }
 
