@@ -4,6 +4,8 @@
 //! The store is made up: its listings have the names, sizes and tags of an object store's, and all files
 //! have the same bytes. `cargo bench --bench index`.
 
+#![expect(clippy::print_stdout, reason = "figures are what a benchmark is for")]
+
 use std::fmt;
 use std::ops::AddAssign;
 use std::sync::{Arc, Mutex};

@@ -21,7 +21,7 @@ pub enum Source {
     /// All that lie in the folders of a place.
     Folders(Arc<Index>),
     /// Those that the log of a Delta table names.
-    Delta(DeltaLog),
+    Delta(Box<DeltaLog>),
 }
 
 /// One consistent set of files.

@@ -162,7 +162,7 @@ impl Pinned {
             let wanted = &wanted;
             async move {
                 let location = self.files.location();
-                let footer = self.reader.footer(location, &file.clone().into()).await?;
+                let footer = Box::pin(self.reader.footer(location, &file.clone().into())).await?;
                 schema::check(table.file_schema(), &footer.schema, &location.show(&file.path))?;
                 let statistics =
                     statistics::of_file(&footer.metadata, &footer.schema, &self.layout, wanted, values);

@@ -192,9 +192,11 @@ impl Usable {
             (None, _) => Columns::OfFiles(Mutex::default()),
         };
         let source = match definition.format {
-            Format::Delta => {
-                Source::Delta(DeltaLog::new(location, Arc::clone(&shared.reader), shared.listing_interval))
-            }
+            Format::Delta => Source::Delta(Box::new(DeltaLog::new(
+                location,
+                Arc::clone(&shared.reader),
+                shared.listing_interval,
+            ))),
             _ => Source::Folders(Arc::new(Index::new(shared.listings.clone(), location, levels.clone()))),
         };
         Ok(Self { definition, levels, source, shared: Arc::clone(shared), columns })
@@ -250,7 +252,7 @@ impl Usable {
         // A broken file fails the queries that need it; it does not hide the columns of the others.
         let footers = sample.iter().map(|file| async {
             let path = location.show(&file.path);
-            match self.shared.reader.footer(location, &file.clone().into()).await {
+            match Box::pin(self.shared.reader.footer(location, &file.clone().into())).await {
                 Ok(footer) => Ok((path, Ok(footer.schema))),
                 Err(broken @ lake::Error::Corrupt { .. }) => Ok((path, Err(broken))),
                 Err(error) => Err(error),

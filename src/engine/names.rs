@@ -245,7 +245,7 @@ mod tests {
         let check = |sql: &str, expected: &str| {
             let mut query = parse(sql);
             shorten_qualifiers(&mut query);
-            let text = query.to_string().replace('`', "").replace('"', "");
+            let text = query.to_string().replace(['`', '"'], "");
             assert_eq!(text, expected, "{sql}");
         };
         check("SELECT t.* FROM a.t", "SELECT t.* FROM a.t AS t");

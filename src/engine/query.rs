@@ -31,7 +31,7 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
         let parsed = parse(session, sql).await?;
         answer(session, token, parsed, &[]).await
     });
-    let outcome = outcome.await.and_then(std::convert::identity);
+    let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
 }
 
@@ -40,7 +40,7 @@ pub async fn execute(session: &mut Session, prepared: &Prepared, values: &[Scala
     let token = receive(session, "Execute", &prepared.sql);
     let life = Arc::clone(token.life());
     let outcome = life.interrupt().race(answer(session, token, prepared.parsed.clone(), values));
-    let outcome = outcome.await.and_then(std::convert::identity);
+    let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
 }
 
@@ -64,7 +64,7 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
             _counted: counted,
         })
     });
-    let outcome = outcome.await.and_then(std::convert::identity);
+    let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
 }
 

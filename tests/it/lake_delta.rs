@@ -19,7 +19,7 @@ async fn tables_have_the_files_that_their_writer_says() {
         let snapshot = delta::load(&reader, &location, None).await.unwrap();
         assert_eq!(told(&location, &snapshot), *expected(table).last().unwrap(), "{table}");
         for file in snapshot.files() {
-            let footer = reader.footer(&location, &file.file.clone().into()).await.unwrap();
+            let footer = Box::pin(reader.footer(&location, &file.file.clone().into())).await.unwrap();
             let rows = u64::try_from(footer.metadata.file_metadata().num_rows()).ok();
             assert_eq!(rows, file.rows, "{}", file.file.path);
         }

@@ -126,7 +126,9 @@ fn text(value: &Value, kind: &str) -> String {
     match value {
         Value::NULL => "NULL".into(),
         Value::Bytes(bytes) if kind == "double" => number(&String::from_utf8_lossy(bytes)),
-        Value::Bytes(bytes) if kind == "datetime" => without_empty_fraction(&String::from_utf8_lossy(bytes)),
+        Value::Bytes(bytes) if kind == "datetime" || kind == "time" => {
+            without_empty_fraction(&String::from_utf8_lossy(bytes))
+        }
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         other => panic!("the text protocol sends texts, not {other:?}"),
     }
@@ -135,17 +137,22 @@ fn text(value: &Value, kind: &str) -> String {
 fn expected_text(value: &Json, kind: &str) -> String {
     match value {
         Json::Null => "NULL".into(),
+        Json::String(text) if kind == "datetime" || kind == "time" => without_empty_fraction(text),
         Json::String(text) => text.clone(),
         other if kind == "double" => number(&other.to_string()),
         other => other.to_string(),
     }
 }
 
-/// The fractional digits of a DATETIME follow the file's type: microseconds here, seconds in the other server's table.
+/// How many fractional digits a DATETIME or TIME shows follows the file's type and the unit of a function's answer
+/// (none, three or six), in the other server the declared precision: only the value counts.
 fn without_empty_fraction(text: &str) -> String {
     match text.split_once('.') {
-        Some((seconds, fraction)) if fraction.bytes().all(|digit| digit == b'0') => seconds.to_owned(),
-        _ => text.to_owned(),
+        Some((seconds, fraction)) => match fraction.trim_end_matches('0') {
+            "" => seconds.to_owned(),
+            digits => format!("{seconds}.{digits}"),
+        },
+        None => text.to_owned(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! From a condition on a function's value to a range of its argument, so that `DATE(t) = '2026-01-31'` and
 //! `YEAR(t) = 2026` prune days and files as a range of `t` does.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
@@ -76,7 +78,7 @@ fn range(arguments: &[Expr], first: i64, end: i64, info: &SimplifyContext) -> Re
         DataType::Timestamp(unit, Some(name)) => {
             let zone = info.config_options().execution.time_zone.as_deref().and_then(Zone::find)?;
             let instant = micros_literal(zone.instant(micros), &DataType::Timestamp(*unit, None))?;
-            instant.cast_to(&DataType::Timestamp(*unit, Some(name.clone()))).ok()
+            instant.cast_to(&DataType::Timestamp(*unit, Some(Arc::clone(name)))).ok()
         }
         data_type => micros_literal(micros, data_type),
     };

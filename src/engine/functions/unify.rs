@@ -1,5 +1,7 @@
 //! The one type for values of several: what IF, COALESCE, CASE and UNION answer, by MySQL's rules.
 
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, TimeUnit};
 
 use super::convert::decimal;
@@ -23,7 +25,7 @@ pub fn pair(left: &DataType, right: &DataType) -> DataType {
         _ if is_text(left) || is_text(right) => Utf8View,
         (Timestamp(left, None), Timestamp(right, None)) => Timestamp(*left.max(right), None),
         (Timestamp(left, Some(zone)), Timestamp(right, Some(_))) => {
-            Timestamp(*left.max(right), Some(zone.clone()))
+            Timestamp(*left.max(right), Some(Arc::clone(zone)))
         }
         (Timestamp(left, _), Timestamp(right, _)) => Timestamp(*left.max(right), None),
         (Timestamp(unit, zone), Date32) | (Date32, Timestamp(unit, zone)) => Timestamp(*unit, zone.clone()),

@@ -31,16 +31,20 @@ impl Front<'_> {
         let name = word.value.to_ascii_uppercase();
         let show = match name.as_str() {
             "DATABASES" | "SCHEMAS" => Show::Databases(self.filter()?),
-            "TABLES" => Show::Tables { full, database: self.from_database()?, filter: self.filter()? },
-            "COLUMNS" | "FIELDS" => Show::Columns { full, table: self.from_table()?, filter: self.filter()? },
-            "INDEX" | "INDEXES" | "KEYS" => Show::Index { table: self.from_table()?, filter: self.filter()? },
+            "TABLES" => Show::Tables { full, database: self.database_after_from()?, filter: self.filter()? },
+            "COLUMNS" | "FIELDS" => {
+                Show::Columns { full, table: self.table_after_from()?, filter: self.filter()? }
+            }
+            "INDEX" | "INDEXES" | "KEYS" => {
+                Show::Index { table: self.table_after_from()?, filter: self.filter()? }
+            }
             "TABLE" => {
                 self.expect("STATUS")?;
-                Show::TableStatus { database: self.from_database()?, filter: self.filter()? }
+                Show::TableStatus { database: self.database_after_from()?, filter: self.filter()? }
             }
             "OPEN" => {
                 self.expect("TABLES")?;
-                self.from_database()?;
+                self.database_after_from()?;
                 Show::OpenTables(self.filter()?)
             }
             "CREATE" => self.show_create()?,
@@ -77,11 +81,11 @@ impl Front<'_> {
             }
             "PROCEDURE" | "FUNCTION" if self.accept("STATUS") => Show::RoutineStatus(self.filter()?),
             "TRIGGERS" => {
-                self.from_database()?;
+                self.database_after_from()?;
                 Show::Triggers(self.filter()?)
             }
             "EVENTS" => {
-                self.from_database()?;
+                self.database_after_from()?;
                 Show::Events(self.filter()?)
             }
             "MASTER" | "BINARY" | "BINLOG" | "SLAVE" | "REPLICA" | "REPLICAS" | "RELAYLOG" | "ENGINE"
@@ -121,18 +125,18 @@ impl Front<'_> {
     }
 
     /// FROM table [FROM database].
-    fn from_table(&mut self) -> Read<TableName> {
+    fn table_after_from(&mut self) -> Read<TableName> {
         if !self.accept("FROM") {
             self.expect("IN")?;
         }
         let mut table = self.table()?;
-        if let Some(database) = self.from_database()? {
+        if let Some(database) = self.database_after_from()? {
             table.database = Some(database);
         }
         Ok(table)
     }
 
-    fn from_database(&mut self) -> Read<Option<String>> {
+    fn database_after_from(&mut self) -> Read<Option<String>> {
         if self.accept("FROM") || self.accept("IN") { self.name().map(Some) } else { Ok(None) }
     }
 

@@ -71,7 +71,7 @@ impl Rewriter<'_> {
                 }
             }
         }
-        self.group(select, order_by.as_deref_mut(), &renamed)?;
+        self.group(select, order_by, &renamed)?;
         Ok(headings)
     }
 

@@ -252,11 +252,11 @@ pub fn packed_time(micros: i64) -> i128 {
     if micros < 0 { -packed } else { packed }
 }
 
+/// Integers, each with the microseconds of its fraction.
+type Numbers<'a> = dyn Iterator<Item = Option<(i64, i64)>> + 'a;
+
 /// A column of numbers as integers and microseconds of their fractions.
-fn numbers<'a>(
-    array: &'a ArrayRef,
-    call: &'a Call<'_>,
-) -> Result<Box<dyn Iterator<Item = Option<(i64, i64)>> + 'a>> {
+fn numbers<'a>(array: &'a ArrayRef, call: &'a Call<'_>) -> Result<Box<Numbers<'a>>> {
     if array.data_type().is_integer() || matches!(array.data_type(), DataType::Boolean) {
         let values = int(array, call)?;
         return Ok(Box::new(
@@ -483,7 +483,8 @@ pub fn read_time(text: &str) -> Option<(i64, bool)> {
         value
     };
     let is_digit = |position: usize| bytes.get(position).is_some_and(u8::is_ascii_digit);
-    if !is_digit(0) && !(bytes.first() == Some(&b'.') && is_digit(1)) {
+    let is_number = is_digit(0) || (bytes.first() == Some(&b'.') && is_digit(1));
+    if !is_number {
         return None;
     }
     let first = number(&mut position);

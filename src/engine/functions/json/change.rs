@@ -54,7 +54,7 @@ fn object(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// Pairs of paths and values after the document.
 fn pairs(call: &Call<'_>) -> Result<Vec<(Paths, Values)>> {
-    if call.count() % 2 == 0 {
+    if call.count().is_multiple_of(2) {
         return Err(Error::ParameterCount { function: call.function.to_owned() }.into());
     }
     (0..call.count() / 2)

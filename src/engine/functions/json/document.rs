@@ -36,9 +36,9 @@ pub enum Json {
     /// A date, time or binary string that came from SQL: shown as a string, known as what it was.
     Opaque(&'static str, String),
     /// An array.
-    Array(Vec<Json>),
+    Array(Vec<Self>),
     /// An object, its members in MySQL's order.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {

@@ -23,13 +23,8 @@ pub const DIVISION_DIGITS: i8 = 4;
 
 pub fn functions() -> Vec<Function> {
     vec![
-        Function::new("mysql_add", 2..=2, |types| sum_type(types), |call| arithmetic(call, Operator::Add)),
-        Function::new(
-            "mysql_subtract",
-            2..=2,
-            |types| sum_type(types),
-            |call| arithmetic(call, Operator::Subtract),
-        ),
+        Function::new("mysql_add", 2..=2, sum_type, |call| arithmetic(call, Operator::Add)),
+        Function::new("mysql_subtract", 2..=2, sum_type, |call| arithmetic(call, Operator::Subtract)),
         Function::new("mysql_multiply", 2..=2, product_type, |call| arithmetic(call, Operator::Multiply)),
         Function::new("mysql_divide", 2..=2, quotient_type, divide),
         Function::new("mysql_div", 2..=2, integer_quotient_type, divide_integers),
@@ -85,8 +80,11 @@ impl Number {
     }
 }
 
+/// Digits before and after the point.
+type Digits = (i8, i8);
+
 /// The type for two operands; `exact` gives digits before and after the point for exact ones that are not integers.
-fn type_of(types: &Types<'_>, exact: fn((i8, i8), (i8, i8)) -> (i8, i8)) -> DataType {
+fn type_of(types: &Types<'_>, exact: fn(Digits, Digits) -> Digits) -> DataType {
     let (left, right) = (Number::of(types, 0), Number::of(types, 1));
     match (left, right) {
         (Number::Double, _) | (_, Number::Double) => DataType::Float64,
@@ -329,7 +327,7 @@ fn negate(call: &Call<'_>) -> Result<ArrayRef> {
             let value = exact(call, 0, returns)?;
             let negative = Cells::of(numeric::neg(value.array())?);
             let negative =
-                if value.is_constant() { Cells::constant(negative.array().clone()) } else { negative };
+                if value.is_constant() { Cells::constant(Arc::clone(negative.array())) } else { negative };
             call.spread(&negative)
         }
     }
