@@ -3,7 +3,8 @@
 //! A DATETIME here is microseconds since 1970 of the clock's reading, without zone; a TIME is microseconds.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DurationMicrosecondArray, Float64Array, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Decimal128Array, DurationMicrosecondArray, Float64Array,
+    TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, DurationMicrosecondType, Int64Type, TimeUnit, TimestampMicrosecondType};
@@ -216,6 +217,11 @@ pub fn time(array: &ArrayRef, call: &Call<'_>) -> Result<DurationMicrosecondArra
     })
 }
 
+/// A number with six digits of the second as a double: it has too many digits to become one before it is divided.
+fn seconds(packed: i128) -> f64 {
+    (packed / 1_000_000) as f64 + (packed % 1_000_000) as f64 / 1e6
+}
+
 /// Dates and times as the numbers that MySQL reads them as: YYYYMMDD, YYYYMMDDhhmmss, hhmmss.
 pub fn packed(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
     Ok(match array.data_type() {
@@ -226,14 +232,25 @@ pub fn packed(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
             };
             datetime(array, call)?.unary(date)
         }
-        DataType::Timestamp(..) => {
-            datetime(array, call)?.unary(|micros| packed_datetime(micros) as f64 / 1e6)
-        }
+        DataType::Timestamp(..) => datetime(array, call)?.unary(|micros| seconds(packed_datetime(micros))),
         DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
-            time(array, call)?.unary(|micros| packed_time(micros) as f64 / 1e6)
+            time(array, call)?.unary(|micros| seconds(packed_time(micros)))
         }
         _ => double(&super::shared(text(array, call)?), call)?,
     })
+}
+
+/// Dates and times with a fraction of the second as exact numbers, with as many digits after the point.
+pub fn packed_exact(array: &ArrayRef, call: &Call<'_>) -> Result<Decimal128Array> {
+    let digits = digits(array.data_type());
+    let cut = 10_i128.pow(6 - digits);
+    let packed: Decimal128Array = match array.data_type() {
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
+            time(array, call)?.unary(|micros| packed_time(micros) / cut)
+        }
+        _ => datetime(array, call)?.unary(|micros| packed_datetime(micros) / cut),
+    };
+    Ok(packed.with_precision_and_scale(20, digits as i8)?)
 }
 
 /// YYYYMMDDhhmmss and six digits of the second.

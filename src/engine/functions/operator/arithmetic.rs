@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Ti
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result};
 
-use super::super::convert::{Cells, decimal, shared};
+use super::super::convert::{Cells, decimal, shared, temporal};
 use super::super::error::Error;
 use super::super::signature::{Call, Function, Types};
 use super::super::unify::digits;
@@ -58,8 +58,8 @@ impl Number {
             integer if integer.is_integer() => {
                 Self::Integer { unsigned: integer.is_unsigned_integer(), digits: digits(integer).0 }
             }
-            exact if exact.is_decimal() => {
-                let (precision, scale) = digits(exact);
+            exact if exact.is_decimal() || has_fraction(exact) => {
+                let (precision, scale) = exact_digits(exact);
                 Self::Decimal { precision, scale }
             }
             _ => Self::Double,
@@ -357,10 +357,9 @@ impl Integers {
 
 /// An exact operand as the kind of decimal that the result is, with its own scale.
 fn exact(call: &Call<'_>, argument: usize, returns: &DataType) -> Result<Cells<ArrayRef>> {
-    let kind = call.kind(argument);
-    let (precision, scale) = if kind.is_decimal() { digits(kind) } else { (20, 0) };
+    let (precision, scale) = exact_digits(call.kind(argument));
     // A product has the digits of both before it is cut to the most that a DECIMAL has.
-    let long = (0..call.count()).map(|argument| decimal::scale(call.kind(argument))).sum::<i8>() > 38;
+    let long = (0..call.count()).map(|argument| exact_digits(call.kind(argument)).1).sum::<i8>() > 38;
     let to = match returns {
         _ if long => DataType::Decimal256(precision, scale),
         DataType::Decimal256(..) => DataType::Decimal256(precision, scale),
@@ -374,7 +373,7 @@ fn narrow(call: &Call<'_>, argument: usize) -> Result<Option<(Cells<Decimal128Ar
     if matches!(call.kind(argument), DataType::Decimal256(..)) {
         return Ok(None);
     }
-    let scale = decimal::scale(call.kind(argument));
+    let scale = exact_digits(call.kind(argument)).1;
     let cells = plain(call, argument)?.map(|array| {
         Ok(cast(array, &DataType::Decimal128(38, scale))?.as_primitive::<Decimal128Type>().clone())
     })?;
@@ -383,15 +382,38 @@ fn narrow(call: &Call<'_>, argument: usize) -> Result<Option<(Cells<Decimal128Ar
 
 /// An exact operand in 256 bits with its scale.
 fn wide(call: &Call<'_>, argument: usize) -> Result<(Cells<Decimal256Array>, i8)> {
-    let scale = decimal::scale(call.kind(argument));
+    let scale = exact_digits(call.kind(argument)).1;
     Ok((plain(call, argument)?.map(decimal::wide)?, scale))
 }
 
-/// Decimals as they are, everything else that is exact as integers.
+/// Whether a type is a date or time with a fraction of the second: an exact number, but no integer.
+fn has_fraction(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Timestamp(..) | DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)
+    ) && temporal::digits(kind) > 0
+}
+
+/// How many digits an exact operand has, and how many of them are after the point.
+fn exact_digits(kind: &DataType) -> (u8, i8) {
+    let fraction = if has_fraction(kind) { temporal::digits(kind) as u8 } else { 0 };
+    match kind {
+        // YYYYMMDDhhmmss, hhhmmss.
+        DataType::Timestamp(..) if fraction > 0 => (14 + fraction, fraction as i8),
+        _ if fraction > 0 => (7 + fraction, fraction as i8),
+        decimal if decimal.is_decimal() => digits(decimal),
+        _ => (20, 0),
+    }
+}
+
+/// Decimals as they are, fractions of seconds as decimals, everything else that is exact as integers.
 fn plain(call: &Call<'_>, argument: usize) -> Result<Cells<ArrayRef>> {
     match call.kind(argument) {
         DataType::UInt64 => call.raw(argument),
         kind if kind.is_decimal() => call.raw(argument),
+        kind if has_fraction(kind) => {
+            call.raw(argument)?.map(|array| Ok(shared(temporal::packed_exact(array, call)?)))
+        }
         _ => call.int(argument)?.map(|array| Ok(shared(array.clone()))),
     }
 }
