@@ -27,7 +27,7 @@ use super::metadata::{self, Counters, MetadataContext};
 use super::planner::{Pinned, Settings, Statement, Tables};
 use super::runtime::Kept;
 use super::session::{Engine, Session, State};
-use super::{bind, columns, functions, names};
+use super::{bind, columns, functions, names, wildcards};
 
 /// Most user variables that a session may set.
 const USER_VARIABLES_MAX: usize = 1_000;
@@ -94,9 +94,12 @@ impl Caller {
     }
 
     /// Plans a query on one consistent set of files.
-    pub async fn plan(self: Arc<Self>, query: Arc<Query>, hash_join: bool) -> Result<Plan> {
+    pub async fn plan(self: Arc<Self>, mut query: Arc<Query>, hash_join: bool) -> Result<Plan> {
         let tables = self.resolve(&query.tables).await?;
         let statement = self.engine.planner.statement(self.settings(hash_join));
+        if wildcards::overlap(&query) {
+            self.write_out(&statement, Arc::make_mut(&mut query), &tables)?;
+        }
         let logical = self.logical(&statement, &query, &tables)?;
         let logical = match self.state.variables.sql_select_limit() {
             Some(rows) if query.ast.limit_clause.is_none() => statement.limit(logical, rows)?,
@@ -118,6 +121,11 @@ impl Caller {
         statement.logical(tree, tables).map_err(|error| names::locate(error, &query.ast))
     }
 
+    /// Writes out wildcards that DataFusion refuses.
+    fn write_out(&self, statement: &Statement, query: &mut Query, tables: &Tables) -> Result<()> {
+        wildcards::write_out(query, |one| Ok(Arc::clone(self.logical(statement, one, tables)?.schema())))
+    }
+
     /// The columns of a query whose parameters have no values yet. No file is listed for it.
     pub async fn announce(self: Arc<Self>, mut query: Query) -> Result<Vec<Column>> {
         let engine = Arc::clone(&self.engine);
@@ -127,6 +135,9 @@ impl Caller {
             let mut settings = self.settings(true);
             settings.functions.push(bind::unknown_value());
             let statement = self.engine.planner.statement(settings);
+            if wildcards::overlap(&query) {
+                self.write_out(&statement, &mut query, &tables)?;
+            }
             let logical = self.logical(&statement, &query, &tables)?;
             let optimized = statement.optimize(&logical)?;
             columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)

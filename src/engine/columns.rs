@@ -21,6 +21,9 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
         let (origin, known) = trace(plan, index, None).and_then(|source| source.origin(tables)).unzip();
         let name = match (heading, &origin) {
             (Heading::Text(text) | Heading::Column(text), _) => text.clone(),
+            (Heading::Expanded(name), _) if query.written.contains_key(name) => query.written[name].clone(),
+            (Heading::Expanded(_), Some(origin)) => origin.column.clone(),
+            (Heading::Expanded(name), None) => name.clone(),
             (Heading::Wildcard, _) if query.written.contains_key(plan.schema().field(index).name()) => {
                 query.written[plan.schema().field(index).name()].clone()
             }

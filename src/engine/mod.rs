@@ -12,6 +12,7 @@ mod explain;
 mod names;
 mod show;
 mod statements;
+mod wildcards;
 
 mod life;
 mod planner;

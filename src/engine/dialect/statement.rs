@@ -99,6 +99,8 @@ pub enum Heading {
     Column(String),
     /// `*` or `t.*`: the columns as their table names them.
     Wildcard,
+    /// One column of a wildcard that was written out, by its name in lower case: shown as its table names it.
+    Expanded(String),
 }
 
 /// A table's name; without a database it is in the default one.

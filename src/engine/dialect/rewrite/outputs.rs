@@ -166,7 +166,7 @@ fn name_outputs(
         if columns == Columns::Named {
             if !first {
                 return Err(Error::DuplicateColumn(match heading {
-                    Heading::Column(name) | Heading::Text(name) => name.clone(),
+                    Heading::Column(name) | Heading::Text(name) | Heading::Expanded(name) => name.clone(),
                     Heading::Wildcard => name,
                 }));
             }
