@@ -510,6 +510,9 @@ impl Error {
         if what.starts_with("Projections require unique expression names") {
             return Self::DuplicateColumn(between(what, "expression \"", "\"").unwrap_or(what).to_owned());
         }
+        if what.starts_with("Too many columns! The subquery should only return one column") {
+            return Self::OperandColumns(1);
+        }
         if let Some(rest) = what.strip_prefix("Invalid qualifier ") {
             return Self::UnknownTable { table: rest.to_owned(), clause: "field list".into() };
         }

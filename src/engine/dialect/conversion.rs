@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use super::digits::ShownDigits;
+use super::membership;
 use crate::engine::functions::control::convert_from;
 use crate::engine::functions::operator::compare::{agree, comparable, comparison, type_of};
 use crate::engine::functions::unify::unify;
@@ -52,7 +53,10 @@ fn convert_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     })?;
     let converted = match converted.data {
         LogicalPlan::Union(union) => return convert_union(union),
-        plan => Transformed { data: plan, ..converted },
+        plan => {
+            let values = membership::rewrite(plan)?;
+            Transformed { transformed: converted.transformed || values.transformed, ..values }
+        }
     };
     if converted.transformed { converted.map_data(LogicalPlan::recompute_schema) } else { Ok(converted) }
 }

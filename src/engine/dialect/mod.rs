@@ -4,7 +4,8 @@
 //!
 //! A text becomes [`tokens`], the [`front`] reads statements from them, the parser reads expressions and queries
 //! with the [`grammar`]'s precedences, and [`rewrite`] makes of them what DataFusion's planner takes. What depends
-//! on types follows when the query is planned: [`planner`] for comparisons, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient.
+//! on types follows when the query is planned: [`planner`] for comparisons, [`membership`] for IN, ANY and ALL of
+//! subqueries, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient.
 
 pub mod statement;
 
@@ -12,6 +13,7 @@ mod conversion;
 mod digits;
 mod front;
 mod grammar;
+mod membership;
 mod planner;
 mod rewrite;
 mod tokens;

@@ -54,6 +54,9 @@ impl Rewriter<'_> {
                 self.query(query, Columns::Anonymous)?;
                 return Ok(expression);
             }
+            Expr::InSubquery { expr, .. } if matches!(**expr, Expr::Tuple(_)) => {
+                return Err(Error::NotSupported("(a, b) IN (subquery)".to_owned()));
+            }
             Expr::InSubquery { expr, subquery, .. } => {
                 self.expression(expr)?;
                 self.query(subquery, Columns::Anonymous)?;
@@ -499,19 +502,23 @@ fn plain_pattern(pattern: &str, escape: Option<char>) -> String {
     plain
 }
 
-/// `= ANY` is IN and `<> ALL` is NOT IN. DataFusion answers the others wrongly, so they are refused.
-fn quantified(left: Expr, operator: BinaryOperator, right: Expr, all: bool) -> Result<Expr> {
-    let in_subquery = match operator {
-        BinaryOperator::Eq => !all,
-        BinaryOperator::NotEq => all,
-        _ => false,
+/// `= ANY` is IN and `<> ALL` is NOT IN; the others are decided when types are known.
+fn quantified(left: Expr, compare_op: BinaryOperator, right: Expr, all: bool) -> Result<Expr> {
+    use BinaryOperator as B;
+    let Expr::Subquery(subquery) = right else {
+        return Err(Error::NotSupported("ANY and ALL of what is no subquery".to_owned()));
     };
-    match right {
-        Expr::Subquery(subquery) if in_subquery => {
-            Ok(Expr::InSubquery { expr: Box::new(left), subquery, negated: all })
+    let (left, right) = (Box::new(left), Box::new(Expr::Subquery(subquery.clone())));
+    Ok(match (compare_op, all) {
+        (B::Eq, false) | (B::NotEq, true) => Expr::InSubquery { expr: left, subquery, negated: all },
+        (compare_op @ (B::Lt | B::LtEq | B::Gt | B::GtEq | B::NotEq), false) => {
+            Expr::AnyOp { left, compare_op, right, is_some: false }
         }
-        _ => Err(Error::NotSupported(format!("{operator} {} (subquery)", if all { "ALL" } else { "ANY" }))),
-    }
+        (compare_op @ (B::Lt | B::LtEq | B::Gt | B::GtEq | B::Eq), true) => {
+            Expr::AllOp { left, compare_op, right }
+        }
+        (operator, _) => return Err(Error::NotSupported(format!("{operator} ANY and ALL"))),
+    })
 }
 
 /// Casts are calls already; what is left are typed literals of ODBC.
