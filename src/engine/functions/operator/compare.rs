@@ -30,13 +30,18 @@ pub fn agree(left: &DataType, right: &DataType) -> bool {
     left == right
         || left.is_null()
         || right.is_null()
-        || left.is_numeric() && right.is_numeric()
+        || left.is_numeric() && right.is_numeric() && !is_inexact(left, right) && !is_inexact(right, left)
         || text(left) && text(right)
         || matches!(
             (left, right),
             (DataType::Date32, DataType::Timestamp(_, None))
                 | (DataType::Timestamp(_, None), DataType::Date32)
         )
+}
+
+/// Whether a decimal is compared with a floating-point number, as which MySQL then compares both.
+fn is_inexact(exact: &DataType, other: &DataType) -> bool {
+    exact.is_decimal() && other.is_floating()
 }
 
 /// The operands as they are compared.
@@ -79,6 +84,12 @@ fn truth_and_number(truth: Expr, other: Expr, other_type: &DataType) -> Result<(
 
 /// An operand as a number; a text that is one is the literal of that number, so that a column next to it stays bare.
 fn number(operand: Expr, data_type: &DataType, other: &DataType) -> Result<Expr> {
+    if is_inexact(data_type, other) {
+        return Ok(match operand {
+            Expr::Literal(value, _) => Expr::Literal(value.cast_to(&DataType::Float64)?, None),
+            operand => Expr::Cast(Cast::new(Box::new(operand), DataType::Float64)),
+        });
+    }
     if data_type.is_numeric() {
         return Ok(operand);
     }
