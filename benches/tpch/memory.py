@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sorts, groups and joins of TPC-H lineitem with little memory: each finishes by spilling or fails cleanly.
 
-    cargo build --release && python3 benches/tpch/memory.py [--memory 256MiB] [--limit-mib 512]
+    cargo build --release && python3 benches/tpch/memory.py [--memory 256MiB] [--limit-mib 1024]
 
 Prints, a statement: its time, whether it finished or with which error, and the server's peak resident
 memory so far. Exit code 1 when a statement ends in anything else than an answer or an error of memory or
@@ -54,7 +54,7 @@ def parse_arguments():
     parser.add_argument("--scale", type=float, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", default="256MiB")
-    parser.add_argument("--limit-mib", type=int, default=768)
+    parser.add_argument("--limit-mib", type=int, default=1024)
     parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path("target/tpch"))
     parser.add_argument("--server", default="target/release/lakefront")
     return parser.parse_args()

@@ -75,7 +75,8 @@ def start_server(arguments):
         f"listen: 127.0.0.1:{port}\nconsole: 127.0.0.1:{console}\nlake: .\ncatalog: ./catalog\n"
         f"views: ./catalog\nthreads: {arguments.threads}\nmemory: {arguments.memory}\n"
         f"memory_per_query: {arguments.memory}\n")
-    server = subprocess.Popen([arguments.server, "serve", "--config", str(config)], stdout=subprocess.DEVNULL)
+    log = open(arguments.data / "lakefront.log", "w")
+    server = subprocess.Popen([arguments.server, "serve", "--config", str(config)], stdout=log, stderr=log)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
