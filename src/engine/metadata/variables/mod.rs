@@ -225,11 +225,6 @@ impl Variables {
         self.unsigned("group_concat_max_len")
     }
 
-    /// Digits by which `/` extends the scale of its first operand.
-    pub fn div_precision_increment(&self) -> u8 {
-        u8::try_from(self.unsigned("div_precision_increment")).unwrap_or(u8::MAX)
-    }
-
     /// Most times that a recursive CTE may recur.
     pub fn cte_max_recursion_depth(&self) -> u64 {
         self.unsigned("cte_max_recursion_depth")
@@ -320,7 +315,9 @@ mod tests {
         check("max_execution_time", Some(text("abc")), Err(1232));
         check("max_execution_time", None, Ok("0"));
         check("sql_select_limit", None, Ok("18446744073709551615"));
-        check("div_precision_increment", Some(number(99)), Ok("30"));
+        check("div_precision_increment", Some(number(4)), Ok("4"));
+        check("div_precision_increment", Some(number(6)), Err(1235));
+        check("max_error_count", Some(number(99_999)), Ok("65535"));
         check("sql_mode", Some(text("ansi_quotes")), Ok("ANSI_QUOTES"));
         check("sql_mode", Some(text("NO_SUCH_MODE")), Err(1231));
         check("sql_mode", Some(text("NO_UNSIGNED_SUBTRACTION")), Err(1235));
