@@ -493,6 +493,8 @@ impl Error {
                 Self::DiskFull("no space is left where statements put what does not fit into memory".into())
             }
             std::io::ErrorKind::Other => match error.get_ref() {
+                // What writes spill files tells the limit as text only.
+                Some(inner) if exceeds_disk(&inner.to_string()) => Self::of_resources(&inner.to_string()),
                 Some(inner) => Self::of_external(inner),
                 None => Self::Store(first_line(&error.to_string())),
             },
@@ -527,11 +529,15 @@ impl Error {
     }
 
     fn of_resources(what: &str) -> Self {
-        if what.contains("disk space") {
+        if exceeds_disk(what) {
             return Self::DiskFull("the statement needs more disk than `spill.limit` allows".into());
         }
         Self::Memory("the statement needs more memory than it may use".into())
     }
+}
+
+fn exceeds_disk(what: &str) -> bool {
+    what.contains("used disk space") && what.contains("exceeded the allowable limit")
 }
 
 /// A column as MySQL names it: with its table, where one was written.
