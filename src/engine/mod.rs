@@ -14,6 +14,7 @@ mod show;
 mod statements;
 mod wildcards;
 
+mod compact;
 mod life;
 mod planner;
 mod yielding;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
-use datafusion::common::config::{ConfigOptions, SpillCompression};
+use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions, SpillCompression};
 use datafusion::common::{DataFusionError, Result as DataFusionResult, TableReference};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -29,10 +29,12 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
+use super::compact::CompactTexts;
 use super::dialect;
 use super::dialect::statement::TableName;
 use super::error::{Error, Result};
 use super::functions::{self, Functions};
+use super::memory::Limits;
 use super::yielding::YieldInJoins;
 use crate::catalog;
 use crate::config::Config;
@@ -41,6 +43,7 @@ use crate::config::Config;
 #[derive(Debug)]
 pub struct Planner {
     state: SessionState,
+    limits: Limits,
     relation_planners: Vec<Arc<dyn RelationPlanner>>,
     type_planner: Arc<dyn TypePlanner>,
 }
@@ -48,6 +51,7 @@ pub struct Planner {
 impl Planner {
     /// Puts MySQL's functions, operators and rules together with DataFusion's optimizer.
     pub fn new(config: &Config, environment: Arc<RuntimeEnv>) -> Self {
+        let limits = Limits::of(config);
         let Functions { scalar, aggregate, window } = functions::all();
         let mut expr_planners = dialect::expr_planners();
         expr_planners.extend(SessionStateDefaults::default_expr_planners());
@@ -56,7 +60,7 @@ impl Planner {
             vec![Arc::new(functions::fold::Constants)];
         analyzer_rules.extend(dialect::analyzer_rules());
         let state = SessionStateBuilder::new()
-            .with_config(session_config(config))
+            .with_config(session_config(limits))
             .with_runtime_env(environment)
             .with_scalar_functions(scalar)
             .with_aggregate_functions(over(SessionStateDefaults::default_aggregate_functions(), aggregate))
@@ -65,7 +69,12 @@ impl Planner {
             .with_analyzer_rules(analyzer_rules)
             .with_physical_optimizer_rules(physical_rules())
             .build();
-        Self { state, relation_planners: dialect::relation_planners(), type_planner: dialect::type_planner() }
+        Self {
+            state,
+            limits,
+            relation_planners: dialect::relation_planners(),
+            type_planner: dialect::type_planner(),
+        }
     }
 
     /// Specialises the planner for one statement.
@@ -74,6 +83,12 @@ impl Planner {
         let options = state.config_mut().options_mut();
         options.execution.time_zone = Some(settings.time_zone);
         options.optimizer.prefer_hash_join = settings.hash_join;
+        if !settings.hash_join {
+            let limits = self.limits.of_sorting_joins();
+            options.execution.target_partitions = limits.partitions;
+            options.execution.batch_size =
+                ConfigNonZeroUsize::try_new(limits.rows_per_batch).expect("batches have rows");
+        }
         options.extensions.insert(settings.context);
         // Functions see the options of the statement through its execution properties.
         let options = Arc::clone(state.config_options());
@@ -236,6 +251,7 @@ impl Statement {
 /// DataFusion's rules, and ours that must come last.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
+    rules.push(Arc::new(CompactTexts));
     rules.push(Arc::new(YieldInJoins));
     rules
 }
@@ -247,9 +263,11 @@ fn over<F>(mut datafusion: Vec<F>, mysql: Vec<F>) -> Vec<F> {
 }
 
 /// The options that do not depend on the session.
-fn session_config(config: &Config) -> SessionConfig {
+fn session_config(limits: Limits) -> SessionConfig {
     let mut session = SessionConfig::new()
-        .with_target_partitions(config.query_threads())
+        .with_target_partitions(limits.partitions)
+        .with_batch_size(limits.rows_per_batch)
+        .with_sort_spill_reservation_bytes(limits.bytes_per_merge)
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(false)
         .with_spill_compression(SpillCompression::Lz4Frame);
@@ -258,11 +276,6 @@ fn session_config(config: &Config) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.sql_parser.default_null_ordering = "nulls_min".into();
     options.optimizer.expand_views_at_output = false;
-    // What each sort keeps back for merging must leave room for the rows in a small server.
-    let per_query = config.memory_per_query.unwrap_or(config.memory).bytes() / 2;
-    let per_sort = per_query / (16 * config.query_threads());
-    options.execution.sort_spill_reservation_bytes =
-        options.execution.sort_spill_reservation_bytes.min(per_sort.max(1 << 20));
     session
 }
 

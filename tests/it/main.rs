@@ -17,6 +17,7 @@ mod lake_delta;
 mod lake_reading;
 mod lake_s3;
 mod lake_text;
+mod memory;
 mod operations;
 mod pairs;
 mod slt;

@@ -1,0 +1,125 @@
+//! Batches that hold what they show and no more.
+//!
+//! The texts of a batch point into pages of the file that was read. Pages are shared by many batches, and what
+//! keeps batches counts each of them with whole pages, many times what it shows. It must not know who keeps them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, StringViewType};
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use futures::StreamExt;
+
+/// Bytes that are not worth a copy.
+const WASTE_BYTES_MAX: usize = 16 << 10;
+
+/// Puts a [`Compacting`] above what makes texts in blocks for several batches: scans, and what deals rows out to
+/// the parts of a plan. It comes after all rules that look through plans.
+#[derive(Debug)]
+pub struct CompactTexts;
+
+impl PhysicalOptimizerRule for CompactTexts {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let wrapped = plan.transform_up(|plan| {
+            let shares = plan.children().is_empty() || plan.downcast_ref::<RepartitionExec>().is_some();
+            let texts = plan.schema().fields().iter().any(|field| is_view(field.data_type()));
+            Ok(match shares && texts {
+                true => Transformed::yes(Arc::new(Compacting { input: plan }) as _),
+                false => Transformed::no(plan),
+            })
+        });
+        Ok(wrapped?.data)
+    }
+
+    fn name(&self) -> &str {
+        "compact_texts"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// Hands its input's batches on, without the parts of pages that they do not show.
+#[derive(Clone, Debug)]
+struct Compacting {
+    input: Arc<dyn ExecutionPlan>,
+}
+
+impl DisplayAs for Compacting {
+    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CompactingExec")
+    }
+}
+
+impl ExecutionPlan for Compacting {
+    fn name(&self) -> &str {
+        "CompactingExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.input.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self { input: children.swap_remove(0) }))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, context)?;
+        let schema = input.schema();
+        let compacted = input.map(|batch| compact(&batch?));
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, compacted)))
+    }
+}
+
+fn is_view(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8View | DataType::BinaryView)
+}
+
+fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().map(|column| match column.data_type() {
+        DataType::Utf8View => own::<StringViewType>(column),
+        DataType::BinaryView => own::<BinaryViewType>(column),
+        _ => Arc::clone(column),
+    });
+    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(batch.schema(), columns.collect(), &rows)?)
+}
+
+/// The column with bytes of its own, if it would keep twice as many of others otherwise.
+fn own<T: ByteViewType>(column: &ArrayRef) -> ArrayRef {
+    let views: &GenericByteViewArray<T> = column.as_byte_view();
+    let kept: usize = views.data_buffers().iter().map(|buffer| buffer.capacity()).sum();
+    match kept > 2 * views.total_buffer_bytes_used() + WASTE_BYTES_MAX {
+        true => Arc::new(views.gc()),
+        false => Arc::clone(column),
+    }
+}
