@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use lakefront::clock::Clock;
 use mysql_async::prelude::Queryable;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -62,6 +63,37 @@ async fn answers_are_consistent_while_files_change() {
     rows.iter().copied().for_each(check_file);
     let found: BTreeMap<i64, i64> = rows.into_iter().map(|(number, version, ..)| (number, version)).collect();
     assert_eq!(found, newest);
+}
+
+/// Listings are old on purpose: every change is found by the reading, and the query is planned again on a new
+/// listing before its first row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_on_an_old_listing_is_answered_from_a_new_one() {
+    let lake = Lake::new();
+    lake.table("lake", "changing", "location: changing\nformat: parquet\n");
+    for number in 0..FILES {
+        lake.parquet(&path(number), &version(number, 1));
+    }
+    let mut config = lake.config();
+    config.listing_interval = "1h".parse().unwrap();
+    let server = TestServer::start_with(config, Clock::system()).await;
+    let mut client = server.connect().await;
+    // Of the other columns a footer tells all, and nothing is read.
+    let query = "SELECT file, COUNT(*), SUM(noise) FROM lake.changing GROUP BY file ORDER BY file";
+    for first in 0..FILES {
+        if first > 0 {
+            lake.file(&path(first), file_of(version(first, first + 1)));
+            fs::remove_file(lake.path(&path(first - 1))).unwrap();
+        }
+        let rows: Vec<(i64, i64, i64)> = client.query(query).await.unwrap();
+        let expected = (first..FILES).map(|number| {
+            let version = if number == first { first + 1 } else { 1 };
+            let count = rows_of(version);
+            (number, count, version * count * (count - 1) / 2)
+        });
+        assert_eq!(rows, expected.collect::<Vec<_>>());
+    }
+    server.stop().await;
 }
 
 const EACH_FILE: &str =
