@@ -11,6 +11,8 @@ pub mod wire;
 
 pub mod engine;
 
+pub mod views;
+
 pub mod auth;
 pub mod catalog;
 pub mod lake;
