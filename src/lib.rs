@@ -13,6 +13,8 @@ pub mod engine;
 
 pub mod views;
 
+pub mod scheduler;
+
 pub mod auth;
 pub mod catalog;
 pub mod lake;
