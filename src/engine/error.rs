@@ -64,6 +64,25 @@ pub enum Error {
         /// The table's name.
         table: String,
     },
+    /// 1050: a table or a view has this name.
+    #[error("Table '{0}' already exists")]
+    TableExists(String),
+    /// 1051: DROP VIEW of what is not there; the names, separated by commas.
+    #[error("Unknown table '{0}'")]
+    UnknownView(String),
+    /// 1347: a table, or a view of the other kind, where a view is meant.
+    #[error("'{database}.{table}' is not {kind}")]
+    WrongObject {
+        /// The database's name.
+        database: String,
+        /// The table's name.
+        table: String,
+        /// `VIEW`, `MATERIALIZED VIEW`.
+        kind: &'static str,
+    },
+    /// 1351.
+    #[error("View's SELECT contains a variable or parameter")]
+    ViewVariable,
     /// 1109: a qualifier that is no table of the statement.
     #[error("Unknown table '{table}' in {clause}")]
     UnknownTable {
@@ -295,6 +314,10 @@ impl Error {
             Self::NoDatabase => (1046, "3D000"),
             Self::UnknownDatabase(_) => (1049, "42000"),
             Self::NoSuchTable { .. } => (1146, "42S02"),
+            Self::TableExists(_) => (1050, "42S01"),
+            Self::UnknownView(_) => (1051, "42S02"),
+            Self::WrongObject { .. } => (1347, "HY000"),
+            Self::ViewVariable => (1351, "HY000"),
             Self::UnknownTable { .. } => (1109, "42S02"),
             Self::NotUniqueTable(_) => (1066, "42000"),
             Self::UnknownColumn { .. } => (1054, "42S22"),

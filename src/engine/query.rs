@@ -107,6 +107,19 @@ pub(super) async fn answer(
         Statement::RefreshTable(name) => statements::refresh(session, &name)?,
         Statement::Prepare { name, text } => statements::prepare(session, &life, name, text).await?,
         Statement::Deallocate(name) => statements::deallocate(session, name)?,
+        Statement::CreateView(view) => {
+            return Err(statements::refused(session, "CREATE VIEW".into(), Some(view.name)));
+        }
+        Statement::AlterView(view) => {
+            return Err(statements::refused(session, "ALTER VIEW".into(), Some(view.name)));
+        }
+        Statement::DropViews(views) => {
+            return Err(statements::refused(session, "DROP VIEW".into(), views.names.into_iter().next()));
+        }
+        Statement::RefreshView(_)
+        | Statement::ExplainRefresh(_)
+        | Statement::CancelRefresh(_)
+        | Statement::RestoreView { .. } => return Err(Error::NotSupported("REFRESH".into())),
         Statement::Nothing => Done::default(),
         Statement::Refused { command, table } => return Err(statements::refused(session, command, table)),
     };

@@ -7,6 +7,7 @@
 //! on types follows when the query is planned: [`planner`] for comparisons, [`membership`] for IN, ANY and ALL of
 //! subqueries, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient.
 
+pub mod definition;
 pub mod statement;
 
 mod conversion;
@@ -29,7 +30,9 @@ use datafusion::optimizer::AnalyzerRule;
 use sqlparser::ast::Expr;
 
 use super::error::{Error, Result};
-use statement::{Heading, Parsed, Query, Statement};
+use statement::{CreateView, Heading, Parsed, Query, Statement};
+
+pub use front::Misread;
 
 /// The flags of `sql_mode` that change the language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -44,6 +47,16 @@ pub struct Mode {
     pub only_full_group_by: bool,
 }
 
+impl Mode {
+    /// What the files of views are read with: MySQL's default, whatever a session has set.
+    pub const OF_VIEWS: Self = Self {
+        ansi_quotes: false,
+        pipes_as_concat: false,
+        no_backslash_escapes: false,
+        only_full_group_by: true,
+    };
+}
+
 /// Splits a text into its statements by `;`, outside of strings and comments. Empty ones are left out.
 pub fn split(sql: &str, mode: Mode) -> Result<Vec<&str>> {
     Ok(tokens::split(sql, mode))
@@ -52,12 +65,23 @@ pub fn split(sql: &str, mode: Mode) -> Result<Vec<&str>> {
 /// Parses one statement. Depth and length are bounded: what is nested too deeply is refused, never a stack overflow.
 /// A long statement still needs a stack of some MiB.
 pub fn parse(sql: &str, mode: Mode) -> Result<Parsed> {
-    front::parse(sql, mode)
+    front::parse(sql, mode).map_err(|misread| misread.error)
+}
+
+/// Parses the statement of a view's file; an error comes with its line.
+pub fn parse_view(sql: &str) -> Result<CreateView, Misread> {
+    match front::parse(sql, Mode::OF_VIEWS)?.statement {
+        Statement::CreateView(view) => Ok(*view),
+        _ => {
+            let message = "a view's file holds one CREATE VIEW or CREATE MATERIALIZED VIEW".to_owned();
+            Err(Misread { error: Error::Invalid(message), line: 1 })
+        }
+    }
 }
 
 /// Parses one query that the server itself wrote (SHOW as SELECT). It is rewritten as clients' queries are.
 pub fn parse_query(sql: &str) -> Result<Query> {
-    match front::parse(sql, Mode::default())?.statement {
+    match parse(sql, Mode::default())?.statement {
         Statement::Query(query) => Ok(*query),
         _ => Err(Error::Invalid("not a query".to_owned())),
     }

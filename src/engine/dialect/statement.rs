@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use sqlparser::ast;
+
+use crate::views::definition::{ColumnDefinition, Definition, Materialized, Refresh};
 
 /// One parsed statement.
 #[derive(Clone, Debug)]
@@ -66,6 +69,25 @@ pub enum Statement {
     Deallocate(String),
     /// DO expressions: computed, not answered.
     Do(Box<Query>),
+    /// CREATE VIEW, CREATE MATERIALIZED VIEW.
+    CreateView(Box<CreateView>),
+    /// ALTER VIEW, ALTER MATERIALIZED VIEW.
+    AlterView(Box<AlterView>),
+    /// DROP VIEW, DROP MATERIALIZED VIEW.
+    DropViews(DropViews),
+    /// REFRESH MATERIALIZED VIEW.
+    RefreshView(RefreshView),
+    /// EXPLAIN REFRESH MATERIALIZED VIEW.
+    ExplainRefresh(RefreshView),
+    /// CANCEL REFRESH MATERIALIZED VIEW.
+    CancelRefresh(TableName),
+    /// RESTORE MATERIALIZED VIEW … TO VERSION.
+    RestoreView {
+        /// The view.
+        name: TableName,
+        /// A version of its published days.
+        version: u64,
+    },
     /// What is accepted and changes nothing here: LOCK TABLES, UNLOCK TABLES, FLUSH, SAVEPOINT, …
     Nothing,
     /// A statement that would write; it holds the command's name for error 1142 or 1290.
@@ -110,6 +132,99 @@ pub struct TableName {
     pub database: Option<String>,
     /// As written.
     pub table: String,
+}
+
+/// CREATE VIEW.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateView {
+    /// The view's name.
+    pub name: TableName,
+    /// OR REPLACE.
+    pub replace: bool,
+    /// IF NOT EXISTS.
+    pub if_not_exists: bool,
+    /// What it says of the view.
+    pub body: ViewBody,
+    /// Clauses of other servers that mean nothing here.
+    pub ignored: Vec<&'static str>,
+}
+
+/// A view's definition without its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewBody {
+    /// Names and comments of columns; empty when the query tells them.
+    pub columns: Vec<ColumnDefinition>,
+    /// Empty when there is none.
+    pub comment: String,
+    /// None: a plain view.
+    pub materialized: Option<Materialized>,
+    /// As written.
+    pub query: String,
+}
+
+impl ViewBody {
+    /// The view of that name.
+    pub fn named(self, database: &str, name: &str) -> Definition {
+        let Self { columns, comment, materialized, query } = self;
+        Definition { database: database.into(), name: name.into(), columns, comment, materialized, query }
+    }
+}
+
+/// ALTER VIEW.
+#[derive(Clone, Debug)]
+pub struct AlterView {
+    /// The view.
+    pub name: TableName,
+    /// MATERIALIZED was written.
+    pub materialized: bool,
+    /// What becomes different.
+    pub change: ViewChange,
+    /// As in [`CreateView`].
+    pub ignored: Vec<&'static str>,
+}
+
+/// What ALTER VIEW changes.
+#[derive(Clone, Debug)]
+pub enum ViewChange {
+    /// ACTIVE, INACTIVE.
+    Inactive(bool),
+    /// REFRESH ….
+    Refresh(Refresh),
+    /// RENAME.
+    Rename(TableName),
+    /// AS query.
+    Query {
+        /// As in [`ViewBody`].
+        columns: Vec<ColumnDefinition>,
+        /// As written.
+        query: String,
+    },
+}
+
+/// DROP VIEW.
+#[derive(Clone, Debug)]
+pub struct DropViews {
+    /// The views, in order.
+    pub names: Vec<TableName>,
+    /// MATERIALIZED was written.
+    pub materialized: bool,
+    /// IF EXISTS: a view that is not there is a note.
+    pub if_exists: bool,
+}
+
+/// REFRESH MATERIALIZED VIEW.
+#[derive(Clone, Debug)]
+pub struct RefreshView {
+    /// The view.
+    pub name: TableName,
+    /// The first day; all days from the view's first when it is not said.
+    pub from: Option<NaiveDate>,
+    /// The day after the last; all days when it is not said.
+    pub to: Option<NaiveDate>,
+    /// Days that are fresh, too.
+    pub force: bool,
+    /// WITH SYNC MODE: the answer comes when it is done.
+    pub wait: bool,
 }
 
 /// How EXPLAIN answers.
@@ -202,8 +317,29 @@ pub enum Show {
         /// LIKE or WHERE.
         filter: Filter,
     },
-    /// CREATE TABLE, CREATE VIEW.
+    /// CREATE TABLE.
     CreateTable(TableName),
+    /// CREATE [MATERIALIZED] VIEW.
+    CreateView {
+        /// The view.
+        view: TableName,
+        /// MATERIALIZED was written.
+        materialized: bool,
+    },
+    /// MATERIALIZED VIEWS.
+    MaterializedViews {
+        /// FROM database.
+        database: Option<String>,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
+    /// PARTITIONS: the days of a materialized view.
+    Partitions {
+        /// FROM view.
+        table: TableName,
+        /// LIKE or WHERE.
+        filter: Filter,
+    },
     /// CREATE DATABASE.
     CreateDatabase(String),
     /// [GLOBAL | SESSION] VARIABLES.

@@ -47,7 +47,7 @@ fn line(column: &Column, max_characters: Option<u32>) -> String {
 }
 
 /// A text as a literal; lines stay lines for readers of the definition.
-fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace('\n', "\\n"))
 }
 

@@ -6,7 +6,7 @@
 pub mod show;
 pub mod variables;
 
-mod create_table;
+pub mod create_table;
 mod definitions;
 mod keywords;
 mod objects;

@@ -74,6 +74,14 @@ pub async fn answer(show: &Show, context: &MetadataContext) -> Result<ShowAnswer
             let text = create_table::text(&object, &columns);
             Ok(texts(["Table", "Create Table"], &[[object.name().into(), text]]))
         }
+        Show::CreateView { view, .. } => {
+            let object = find_table(context, view)?;
+            let (database, table) = (object.database().to_owned(), object.name().to_owned());
+            Err(Error::WrongObject { database, table, kind: "VIEW" })
+        }
+        Show::MaterializedViews { .. } | Show::Partitions { .. } => {
+            Err(Error::NotSupported("materialized views".into()))
+        }
         Show::CreateDatabase(database) => {
             let database = find_database(context, Some(database))?;
             let quoted = create_table::quoted(&database);

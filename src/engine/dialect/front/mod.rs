@@ -4,6 +4,7 @@
 
 mod set;
 mod show;
+mod view;
 
 use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, SelectItem, SetExpr};
 use sqlparser::keywords::Keyword;
@@ -23,29 +24,45 @@ const FROM_PARENTHESES_MAX: usize = 10;
 /// How many queries UNION may put together.
 const UNIONS_MAX: usize = 1_000;
 
+/// Why a text is no statement, and the line where that shows, from 1.
+#[derive(Debug)]
+pub struct Misread {
+    /// Why.
+    pub error: Error,
+    /// Where.
+    pub line: usize,
+}
+
 /// Reads one statement.
-pub fn parse(sql: &str, mode: Mode) -> Result<Parsed> {
+pub fn parse(sql: &str, mode: Mode) -> Result<Parsed, Misread> {
+    let whole = |error| Misread { error, line: 1 };
     let tokens =
         tokens::tokens(sql, mode).map_err(|unreadable| syntax_error(sql, Some(unreadable.offset)))?;
     if tokens.iter().all(|token| token.token == Token::SemiColon) {
-        return Err(Error::EmptyQuery);
+        return Err(whole(Error::EmptyQuery));
     }
-    check_size(&tokens)?;
+    check_size(&tokens).map_err(whole)?;
     let parameters = tokens.iter().filter(|token| matches!(token.token, Token::Placeholder(_))).count();
     if parameters > usize::from(u16::MAX) {
-        return Err(Error::TooManyPlaceholders);
+        return Err(whole(Error::TooManyPlaceholders));
     }
     let dialect = LakeMySql::new(mode, tokens.len());
     let mut front = Front {
+        sql,
+        mode,
+        place: None,
         rewriter: Rewriter::new(sql, &tokens, mode),
         parser: Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens),
     };
     let statement = front.statement().and_then(|statement| front.end().map(|()| statement));
     match statement {
         Ok(statement) => Ok(Parsed { statement, parameters }),
-        Err(Failure::Engine(error)) => Err(error),
-        Err(Failure::Parser(_)) if dialect.too_complex() => Err(too_complex()),
-        Err(Failure::Parser(ParserError::RecursionLimitExceeded)) => Err(too_complex()),
+        Err(Failure::Engine(error)) => {
+            let here = || tokens::offset(front.parser.get_current_token().span.start);
+            Err(Misread { error, line: line(sql, front.place.or_else(here)) })
+        }
+        Err(Failure::Parser(_)) if dialect.too_complex() => Err(whole(too_complex())),
+        Err(Failure::Parser(ParserError::RecursionLimitExceeded)) => Err(whole(too_complex())),
         Err(Failure::Parser(error)) => Err(syntax_error(sql, place(&error, &front.parser))),
     }
 }
@@ -99,11 +116,17 @@ fn place(error: &ParserError, parser: &Parser) -> Option<usize> {
     }
 }
 
-fn syntax_error(sql: &str, offset: Option<usize>) -> Error {
-    let offset = offset.filter(|offset| sql.is_char_boundary(*offset)).unwrap_or(sql.len());
-    let (before, rest) = sql.split_at(offset);
-    let rest = rest.trim_end_matches([';', ' ', '\n', '\t', '\r']);
-    Error::Syntax { near: rest.chars().take(NEAR_MAX).collect(), line: before.matches('\n').count() + 1 }
+fn syntax_error(sql: &str, offset: Option<usize>) -> Misread {
+    let start = offset.filter(|offset| sql.is_char_boundary(*offset)).unwrap_or(sql.len());
+    let rest = sql[start..].trim_end_matches([';', ' ', '\n', '\t', '\r']);
+    let line = line(sql, offset);
+    Misread { error: Error::Syntax { near: rest.chars().take(NEAR_MAX).collect(), line }, line }
+}
+
+/// The line of a place, from 1.
+fn line(sql: &str, offset: Option<usize>) -> usize {
+    let before = offset.and_then(|offset| sql.get(..offset)).unwrap_or(sql);
+    before.matches('\n').count() + 1
 }
 
 /// Why a statement is not read: the parser stopped, or what it says is refused.
@@ -129,6 +152,10 @@ type Read<T> = std::result::Result<T, Failure>;
 
 /// The parser at its place in the statement, and the rewriter for what it reads.
 struct Front<'a> {
+    sql: &'a str,
+    mode: Mode,
+    /// Where a part begins that is refused as a whole, in bytes.
+    place: Option<usize>,
     parser: Parser<'a>,
     rewriter: Rewriter<'a>,
 }
@@ -165,10 +192,12 @@ impl Front<'_> {
                 self.name().map(|_| Statement::Nothing)
             }
             "KILL" => self.kill(),
-            "REFRESH" => {
-                self.expect("TABLE")?;
-                self.table().map(Statement::RefreshTable)
-            }
+            "REFRESH" if self.accept("TABLE") => self.table().map(Statement::RefreshTable),
+            "REFRESH" => self.refresh_view().map(Statement::RefreshView),
+            "CANCEL" => self.cancel_refresh(),
+            "RESTORE" => self.restore_view(),
+            "CREATE" => self.create(),
+            "ALTER" => self.alter(),
             "PREPARE" => {
                 let name = self.name()?;
                 self.expect("FROM")?;
@@ -192,10 +221,11 @@ impl Front<'_> {
                 Ok(Statement::Nothing)
             }
             "DROP" if self.accept("PREPARE") => self.name().map(Statement::Deallocate),
-            "INSERT" | "REPLACE" | "UPDATE" | "DELETE" | "LOAD" | "CREATE" | "ALTER" | "DROP"
-            | "TRUNCATE" | "RENAME" | "GRANT" | "REVOKE" | "IMPORT" | "INSTALL" | "UNINSTALL" | "CALL"
-            | "OPTIMIZE" | "REPAIR" | "ANALYZE" | "CHECK" | "CHECKSUM" | "HANDLER" | "PURGE" | "CHANGE"
-            | "XA" | "SHUTDOWN" | "RESTART" | "CLONE" | "CACHE" | "BINLOG" | "STOP" => self.refused(command),
+            "DROP" => self.drop(),
+            "INSERT" | "REPLACE" | "UPDATE" | "DELETE" | "LOAD" | "TRUNCATE" | "RENAME" | "GRANT"
+            | "REVOKE" | "IMPORT" | "INSTALL" | "UNINSTALL" | "CALL" | "OPTIMIZE" | "REPAIR" | "ANALYZE"
+            | "CHECK" | "CHECKSUM" | "HANDLER" | "PURGE" | "CHANGE" | "XA" | "SHUTDOWN" | "RESTART"
+            | "CLONE" | "CACHE" | "BINLOG" | "STOP" => self.refused(command),
             _ => {
                 self.parser.prev_token();
                 self.unexpected()
@@ -232,6 +262,10 @@ impl Front<'_> {
     }
 
     fn explain(&mut self) -> Read<Statement> {
+        let follows = |word: &str| matches!(&self.parser.peek_nth_token_ref(1).token, Token::Word(next) if is(next, word));
+        if follows("MATERIALIZED") && self.accept("REFRESH") {
+            return self.refresh_view().map(Statement::ExplainRefresh);
+        }
         let analyze = self.accept("ANALYZE");
         let mut format = if analyze { ExplainFormat::Tree } else { ExplainFormat::Traditional };
         if self.accept("FORMAT") {

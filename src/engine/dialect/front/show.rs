@@ -47,6 +47,11 @@ impl Front<'_> {
                 self.database_after_from()?;
                 Show::OpenTables(self.filter()?)
             }
+            "MATERIALIZED" => {
+                self.expect("VIEWS")?;
+                Show::MaterializedViews { database: self.database_after_from()?, filter: self.filter()? }
+            }
+            "PARTITIONS" => Show::Partitions { table: self.table_after_from()?, filter: self.filter()? },
             "CREATE" => self.show_create()?,
             "VARIABLES" => Show::Variables { global, filter: self.filter()? },
             "STATUS" => Show::Status { global, filter: self.filter()? },
@@ -108,8 +113,15 @@ impl Front<'_> {
     }
 
     fn show_create(&mut self) -> Read<Show> {
-        if self.accept("TABLE") || self.accept("VIEW") {
+        if self.accept("TABLE") {
             return Ok(Show::CreateTable(self.table()?));
+        }
+        if self.accept("VIEW") {
+            return Ok(Show::CreateView { view: self.table()?, materialized: false });
+        }
+        if self.accept("MATERIALIZED") {
+            self.expect("VIEW")?;
+            return Ok(Show::CreateView { view: self.table()?, materialized: true });
         }
         if self.accept("DATABASE") || self.accept("SCHEMA") {
             if self.accept("IF") {
