@@ -27,6 +27,7 @@ use object_store::ObjectStore;
 
 use crate::config::Config;
 use crate::lake;
+use crate::lake::reader::Reader;
 use crate::lake::store::Location;
 
 pub use table::Table;
@@ -71,6 +72,16 @@ impl Catalog {
     /// The stores of all tables, for a runtime that finds stores by URL.
     pub fn object_stores(&self) -> Vec<(ObjectStoreUrl, Arc<dyn ObjectStore>)> {
         self.shared.stores.all()
+    }
+
+    /// A place that is no table: a path or a URL in the stores of the tables. Sends no request.
+    pub fn location(&self, location: &str) -> lake::Result<Location> {
+        self.shared.stores.open(location, ".")
+    }
+
+    /// How files are read.
+    pub fn reader(&self) -> &Arc<Reader> {
+        &self.shared.reader
     }
 
     /// Bytes that the listings of all tables take in memory.

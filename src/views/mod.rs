@@ -4,3 +4,4 @@
 //! computed or published (that is `refresh`).
 
 pub mod definition;
+pub mod published;

@@ -2,25 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 /// Features of the reader that change nothing here: times without a zone are Arrow's, deletion vectors
 /// are refused at the files that have one, and the check of vacuum concerns writers.
 const READER_FEATURES: [&str; 3] = ["timestampNtz", "deletionVectors", "vacuumProtocolCheck"];
 
 /// One line of a commit. Other actions than these do not matter to readers.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Action {
-    pub add: Option<Add>,
-    pub remove: Option<Remove>,
-    pub meta_data: Option<MetaData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta_data: Option<MetaData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove: Option<Remove>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub add: Option<Add>,
 }
 
 /// A file is part of the table.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Add {
     /// As in the log: the key of the file.
@@ -29,37 +33,83 @@ pub struct Add {
     pub size: i64,
     /// Milliseconds since 1970.
     pub modification_time: i64,
+    /// Whether its rows are new to the table; false when only what is said of the file is.
+    #[serde(default = "yes")]
+    pub data_change: bool,
     /// JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stats: Option<String>,
+    /// What its writer noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+    #[serde(skip_serializing)]
     pub deletion_vector: Option<IgnoredAny>,
 }
 
 /// A file is not part of the table any more.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Remove {
     /// As in the log.
     pub path: String,
+    /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deletion_timestamp: Option<i64>,
+    /// Whether its rows are gone.
+    #[serde(default = "yes")]
+    pub data_change: bool,
 }
 
 /// What the table is.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetaData {
+    /// Of the table, for ever.
+    #[serde(default)]
+    pub id: String,
+    /// How its data files are written.
+    #[serde(default)]
+    pub format: Format,
     /// JSON.
     pub schema_string: String,
     #[serde(default)]
     pub partition_columns: Vec<String>,
     #[serde(default)]
     pub configuration: BTreeMap<String, Option<String>>,
+    /// Milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_time: Option<i64>,
 }
 
-/// What a reader must be able to do.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// How data files are written: always Parquet.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Format {
+    pub provider: String,
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self { provider: "parquet".to_owned(), options: BTreeMap::new() }
+    }
+}
+
+/// What a reader, and a writer, must be able to do.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Protocol {
     pub min_reader_version: i32,
     #[serde(default)]
+    pub min_writer_version: i32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reader_features: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer_features: Option<Vec<String>>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Action {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::error::ArrowError;
@@ -14,15 +14,16 @@ use serde::de::IgnoredAny;
 use super::super::reader::Reader;
 use super::super::store::Location;
 use super::super::{Error, Result};
-use super::action::{Action, Add, MetaData, Protocol};
+use super::action::{Action, Add, Format, MetaData, Protocol};
 
 /// What is read; statistics in columns of their own, and files that are no more, are not.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "add.path",
     "add.partitionValues",
     "add.size",
     "add.modificationTime",
     "add.stats",
+    "add.tags",
     "add.deletionVector",
     "metaData",
     "protocol",
@@ -52,7 +53,7 @@ fn actions(batch: &RecordBatch) -> Result<Vec<Action>, ArrowError> {
         let (path, stats) = (rows.texts("path")?, rows.optional_texts("stats")?);
         let size = rows.column("size", &DataType::Int64)?;
         let modified = rows.column("modificationTime", &DataType::Int64)?;
-        let values = rows.maps("partitionValues")?;
+        let (values, tags) = (rows.maps("partitionValues")?, rows.maps("tags")?);
         let vectors = rows.rows.column_by_name("deletionVector");
         for row in rows.present() {
             actions.push(Action {
@@ -61,6 +62,8 @@ fn actions(batch: &RecordBatch) -> Result<Vec<Action>, ArrowError> {
                     partition_values: values(row),
                     size: size.as_primitive::<Int64Type>().value(row),
                     modification_time: modified.as_primitive::<Int64Type>().value(row),
+                    data_change: false,
+                    tags: Some(tags(row)).filter(|tags| !tags.is_empty()),
                     stats: stats.as_ref().and_then(|stats| text(stats, row)),
                     deletion_vector: vectors.filter(|vectors| vectors.is_valid(row)).map(|_| IgnoredAny),
                 }),
@@ -70,9 +73,13 @@ fn actions(batch: &RecordBatch) -> Result<Vec<Action>, ArrowError> {
     }
     if let Some(rows) = Rows::of(batch, "metaData")? {
         let (schema, configuration) = (rows.texts("schemaString")?, rows.maps("configuration")?);
+        let (id, created) = (rows.optional_texts("id")?, rows.optional_numbers("createdTime")?);
         let partitions = rows.lists("partitionColumns")?;
         for row in rows.present() {
             let meta_data = MetaData {
+                id: id.as_ref().and_then(|id| text(id, row)).unwrap_or_default(),
+                format: Format::default(),
+                created_time: created.as_ref().and_then(|created| number(created, row)),
                 schema_string: schema.value(row).to_owned(),
                 partition_columns: partitions(row),
                 configuration: configuration(row),
@@ -82,11 +89,15 @@ fn actions(batch: &RecordBatch) -> Result<Vec<Action>, ArrowError> {
     }
     if let Some(rows) = Rows::of(batch, "protocol")? {
         let version = rows.column("minReaderVersion", &DataType::Int32)?;
-        let features = rows.lists("readerFeatures")?;
+        let writer_version = rows.optional_numbers("minWriterVersion")?;
+        let (features, writer_features) = (rows.lists("readerFeatures")?, rows.lists("writerFeatures")?);
         for row in rows.present() {
+            let writer_version = writer_version.as_ref().and_then(|version| number(version, row));
             let protocol = Protocol {
                 min_reader_version: version.as_primitive::<Int32Type>().value(row),
-                reader_features: Some(features(row)),
+                min_writer_version: writer_version.and_then(|version| version.try_into().ok()).unwrap_or(0),
+                reader_features: Some(features(row)).filter(|features| !features.is_empty()),
+                writer_features: Some(writer_features(row)).filter(|features| !features.is_empty()),
             };
             actions.push(Action { protocol: Some(protocol), ..Action::default() });
         }
@@ -123,6 +134,12 @@ impl<'a> Rows<'a> {
 
     fn optional_texts(&self, name: &str) -> Result<Option<StringArray>, ArrowError> {
         self.rows.column_by_name(name).map(|_| self.texts(name)).transpose()
+    }
+
+    fn optional_numbers(&self, name: &str) -> Result<Option<Int64Array>, ArrowError> {
+        let column =
+            self.rows.column_by_name(name).map(|_| self.column(name, &DataType::Int64)).transpose()?;
+        Ok(column.map(|column| column.as_primitive().clone()))
     }
 
     /// A column of maps of texts, by row; without the column, empty ones.
@@ -170,6 +187,10 @@ impl<'a> Rows<'a> {
 
 fn text(texts: &StringArray, row: usize) -> Option<String> {
     texts.is_valid(row).then(|| texts.value(row).to_owned())
+}
+
+fn number(numbers: &Int64Array, row: usize) -> Option<i64> {
+    numbers.is_valid(row).then(|| numbers.value(row))
 }
 
 fn unexpected(name: &str, expected: &str) -> ArrowError {

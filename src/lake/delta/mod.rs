@@ -61,6 +61,8 @@ pub struct DataFile {
     pub values: Vec<ScalarValue>,
     /// Its rows, where the log tells.
     pub rows: Option<u64>,
+    /// What its writer noted in the log.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Reads the newest version of the table at `location`; when `known` still is, `known`. Only commits
@@ -70,6 +72,16 @@ pub async fn load(
     location: &Location,
     known: Option<&Arc<Snapshot>>,
 ) -> Result<Arc<Snapshot>> {
+    let found = load_if_any(reader, location, known).await?;
+    found.ok_or_else(|| corrupt(location, "it is no Delta table: `_delta_log` has no versions".into()))
+}
+
+/// As [`load`]; `None` when there is no log.
+pub async fn load_if_any(
+    reader: &Arc<Reader>,
+    location: &Location,
+    known: Option<&Arc<Snapshot>>,
+) -> Result<Option<Arc<Snapshot>>> {
     let log = Log::new(location);
     if let Some(known) = known
         && let Some(commit) = &known.commit
@@ -80,10 +92,10 @@ pub async fn load(
             match newer {
                 // Commits between may be gone, with a checkpoint in their place.
                 Err(_) => {}
-                Ok(newer) if newer.is_empty() => return Ok(Arc::clone(known)),
+                Ok(newer) if newer.is_empty() => return Ok(Some(Arc::clone(known))),
                 Ok(newer) => {
                     let state = State::of(known).apply(location, newer).await?;
-                    return state.snapshot(location).map(Arc::new);
+                    return state.snapshot(location).map(|snapshot| Some(Arc::new(snapshot)));
                 }
             }
         }
@@ -106,9 +118,9 @@ pub async fn load(
         }
     }
     if base.is_none() && commits.is_empty() {
-        return Err(corrupt(location, "it is no Delta table: `_delta_log` has no versions".into()));
+        return Ok(None);
     }
-    state.apply(location, commits).await?.snapshot(location).map(Arc::new)
+    state.apply(location, commits).await?.snapshot(location).map(|snapshot| Some(Arc::new(snapshot)))
 }
 
 impl Snapshot {
@@ -130,6 +142,11 @@ impl Snapshot {
     /// The data files, in the order of their paths.
     pub fn files(&self) -> impl ExactSizeIterator<Item = &Arc<DataFile>> {
         self.files.values()
+    }
+
+    /// The data files with the names that the log knows them by.
+    pub fn named_files(&self) -> impl ExactSizeIterator<Item = (&str, &Arc<DataFile>)> {
+        self.files.iter().map(|(name, file)| (name.as_str(), file))
     }
 }
 
@@ -180,7 +197,7 @@ impl State {
     }
 
     fn take(&mut self, action: Action) {
-        let Action { add, remove, meta_data, protocol } = action;
+        let Action { protocol, meta_data, remove, add } = action;
         if let Some(remove) = remove {
             self.known.remove(&remove.path);
             self.added.remove(&remove.path);
@@ -244,7 +261,9 @@ fn data_file(
     let size = u64::try_from(add.size).map_err(|_| format!("its file `{}` has a negative size", add.path))?;
     let modified = DateTime::from_timestamp_millis(add.modification_time).unwrap_or_default();
     let file = File { path, size, modified: UNKNOWN_TIME, e_tag: None };
-    Ok(DataFile { file, modified, values, rows: add.rows() })
+    let rows = add.rows();
+    let tags = add.tags.into_iter().flatten().filter_map(|(tag, value)| Some((tag, value?))).collect();
+    Ok(DataFile { file, modified, values, rows, tags })
 }
 
 /// Paths are relative to the table and encoded as in URLs.
