@@ -260,6 +260,30 @@ impl Config {
     }
 }
 
+/// What a test lets go wrong at the so-and-so-many-th write of a process.
+#[cfg(debug_assertions)]
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// The process dies there.
+    Die(u64),
+    /// The write fails there.
+    Fail(u64),
+}
+
+/// What the environment variable `LAKEFRONT_FAULT` asks for: `die:7`, `fail:7`. A release build asks nobody.
+#[cfg(debug_assertions)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the environment")]
+pub fn fault() -> Option<Fault> {
+    let wanted = std::env::var("LAKEFRONT_FAULT").ok()?;
+    let (kind, at) = wanted.split_once(':')?;
+    let at = at.parse().ok()?;
+    match kind {
+        "die" => Some(Fault::Die(at)),
+        "fail" => Some(Fault::Fail(at)),
+        _ => None,
+    }
+}
+
 /// YAML's error without its own way of writing the place.
 fn line_and_message(error: &serde_yaml::Error) -> (usize, String) {
     let text = error.to_string();

@@ -11,12 +11,15 @@ pub mod adapter;
 pub mod schema;
 
 pub mod delta;
+pub mod durable;
 pub mod guard;
+pub mod output;
 pub mod reader;
 pub mod text;
 
 mod ahead;
 mod cache;
+mod fault;
 mod footer;
 mod open;
 mod thrift;

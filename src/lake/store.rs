@@ -167,6 +167,11 @@ impl Location {
         show(&self.url, path)
     }
 
+    /// Where a path is on the disks of this machine; `None` when it is in a store of objects.
+    pub fn local_path(&self, path: &Path) -> Option<path::PathBuf> {
+        (!self.remote).then(|| path::PathBuf::from(format!("/{path}")))
+    }
+
     /// Whether this local folder is not there; `false` for a store that knows no folders.
     pub async fn is_local_missing(&self) -> bool {
         !self.remote && matches!(tokio::fs::try_exists(format!("/{}", self.prefix)).await, Ok(false))

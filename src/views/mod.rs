@@ -5,3 +5,8 @@
 
 pub mod definition;
 pub mod published;
+
+pub mod publish;
+
+pub mod failures;
+pub mod runs;

@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use moka::future::Cache;
 
+use super::failures::FailureFile;
+use super::runs::Runs;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::lake::delta::{self, DataFile, Snapshot};
@@ -48,6 +50,7 @@ pub struct Warehouse {
     reader: Arc<Reader>,
     interval: Duration,
     logs: Mutex<BTreeMap<(String, String), Arc<PublishedLog>>>,
+    runs: Runs,
 }
 
 /// The published versions of one view.
@@ -55,12 +58,23 @@ pub struct Warehouse {
 pub struct PublishedLog {
     location: Location,
     reader: Arc<Reader>,
-    /// What was read at most one listing interval ago.
-    fresh: Cache<(), Option<Arc<Published>>>,
-    /// The last version that was read: a newer one begins there.
-    known: Mutex<Option<Arc<Published>>>,
+    /// How long what was read may be used.
+    interval: Duration,
+    /// What was read last. Who reads holds the lock, so that all others wait for one reading.
+    read: tokio::sync::Mutex<Option<Reading>>,
+    /// A new number makes what was read before out of date.
+    epoch: AtomicU64,
     /// Versions that somebody may still read; vacuum leaves their files alone.
     held: Mutex<Vec<Weak<Published>>>,
+    failures: FailureFile,
+}
+
+/// What was read of a log.
+#[derive(Debug)]
+struct Reading {
+    at: Instant,
+    epoch: u64,
+    published: Option<Arc<Published>>,
 }
 
 /// One version of a view.
@@ -96,12 +110,18 @@ impl Warehouse {
     pub fn new(config: &Config, catalog: &Catalog) -> Result<Arc<Self>> {
         let root = catalog.location(&config.warehouse)?;
         let (reader, interval) = (Arc::clone(catalog.reader()), config.listing_interval.0);
-        Ok(Arc::new(Self { root, reader, interval, logs: Mutex::default() }))
+        let runs = Runs::new(&root);
+        Ok(Arc::new(Self { root, reader, interval, logs: Mutex::default(), runs }))
     }
 
     /// Where it is.
     pub fn root(&self) -> &Location {
         &self.root
+    }
+
+    /// What was refreshed.
+    pub fn runs(&self) -> &Runs {
+        &self.runs
     }
 
     /// The log of a view, whether it has one yet or not. Names are of any case.
@@ -111,16 +131,22 @@ impl Warehouse {
         let log = logs.entry(key).or_insert_with_key(|(database, name)| {
             let prefix = self.root.prefix.clone().join(database.as_str()).join(name.as_str());
             let location = Location { prefix, ..self.root.clone() };
-            Arc::new(PublishedLog::new(location, Arc::clone(&self.reader), self.interval))
+            let failures = FailureFile::new(&self.root, database, name, self.interval);
+            Arc::new(PublishedLog::new(location, Arc::clone(&self.reader), self.interval, failures))
         });
         Arc::clone(log)
     }
 }
 
 impl PublishedLog {
-    fn new(location: Location, reader: Arc<Reader>, interval: Duration) -> Self {
-        let fresh = Cache::builder().max_capacity(1).time_to_live(interval).build();
-        Self { location, reader, fresh, known: Mutex::default(), held: Mutex::default() }
+    fn new(location: Location, reader: Arc<Reader>, interval: Duration, failures: FailureFile) -> Self {
+        let (read, epoch, held) = Default::default();
+        Self { location, reader, interval, read, epoch, held, failures }
+    }
+
+    /// Which units could not be refreshed.
+    pub fn failures(&self) -> &FailureFile {
+        &self.failures
     }
 
     /// The folder of the view's table.
@@ -135,7 +161,19 @@ impl PublishedLog {
 
     /// What is published now, or was at most a listing interval ago; `None` when nothing ever was.
     pub async fn pin(&self) -> Result<Option<Arc<Published>>> {
-        self.fresh.try_get_with((), self.load()).await.map_err(Arc::unwrap_or_clone)
+        let mut read = self.read.lock().await;
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        if let Some(reading) = &*read
+            && reading.epoch == epoch
+            && reading.at.elapsed() < self.interval
+        {
+            return Ok(reading.published.clone());
+        }
+        let at = Instant::now();
+        let known = read.as_ref().and_then(|reading| reading.published.as_ref());
+        let published = self.load(known).await?;
+        *read = Some(Reading { at, epoch, published: published.clone() });
+        Ok(published)
     }
 
     /// What is published now.
@@ -144,9 +182,9 @@ impl PublishedLog {
         self.pin().await
     }
 
-    /// Forgets what was read, so that the next pin asks the store.
+    /// Makes what was read out of date, so that the next pin asks the store.
     pub fn refresh(&self) {
-        self.fresh.invalidate_all();
+        self.epoch.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Versions that are still in somebody's hands.
@@ -156,28 +194,25 @@ impl PublishedLog {
         held.iter().filter_map(Weak::upgrade).collect()
     }
 
-    async fn load(&self) -> Result<Option<Arc<Published>>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let snapshot = known.as_ref().map(|known| &known.snapshot);
+    /// Reads the log; a version after `known` begins there.
+    async fn load(&self, known: Option<&Arc<Published>>) -> Result<Option<Arc<Published>>> {
+        let snapshot = known.map(|known| &known.snapshot);
         let loaded = delta::load_if_any(&self.reader, &self.location, snapshot).await?;
         match (known, loaded) {
             (None, None) => Ok(None),
             // Whoever takes a published view for one that never was would publish it again, elsewhere.
             (Some(_), None) => Err(Error::Missing { path: self.location.to_string() }),
-            (Some(known), Some(loaded)) if Arc::ptr_eq(&known.snapshot, &loaded) => Ok(Some(known)),
+            (Some(known), Some(loaded)) if Arc::ptr_eq(&known.snapshot, &loaded) => {
+                Ok(Some(Arc::clone(known)))
+            }
             (_, Some(loaded)) => {
                 let published = Arc::new(Published::of(&self.location, loaded)?);
-                self.remember(&published);
+                let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.retain(|version| version.strong_count() > 0);
+                held.push(Arc::downgrade(&published));
                 Ok(Some(published))
             }
         }
-    }
-
-    fn remember(&self, published: &Arc<Published>) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(published));
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.retain(|version| version.strong_count() > 0);
-        held.push(Arc::downgrade(published));
     }
 }
 

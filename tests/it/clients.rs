@@ -72,7 +72,7 @@ async fn python(script: &str, arguments: &[&str]) {
 
 /// The virtual environment that `make test` made.
 #[expect(clippy::disallowed_methods, reason = "this variable steers the tests, not the server")]
-fn environment() -> Vec<PathBuf> {
+pub fn environment() -> Vec<PathBuf> {
     let made = std::env::var_os("LAKEFRONT_CLIENTS").map(PathBuf::from);
     let beside_the_tests =
         Path::new(env!("CARGO_BIN_EXE_lakefront")).ancestors().nth(2).map(|target| target.join("venv"));

@@ -23,5 +23,6 @@ mod pairs;
 mod slt;
 mod statements;
 mod tableau;
+mod warehouse;
 mod wire_login;
 mod wire_protocol;

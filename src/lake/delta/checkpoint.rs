@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, StructArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, ListBuilder, MapBuilder, MapFieldNames,
+    RecordBatch, StringArray, StringBuilder, StructArray,
+};
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use object_store::ObjectMeta;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use serde::de::IgnoredAny;
 
 use super::super::reader::Reader;
@@ -45,6 +51,120 @@ pub async fn read(
         actions.into_iter().for_each(&mut take);
     }
     Ok(())
+}
+
+/// A checkpoint as the bytes of a Parquet file.
+pub fn write<'a>(
+    protocol: &Protocol,
+    metadata: &MetaData,
+    files: impl ExactSizeIterator<Item = &'a Add>,
+) -> Result<Vec<u8>, ParquetError> {
+    let files: Vec<&Add> = files.collect();
+    // The first row is the protocol, the second the metadata; files follow.
+    let rows = 2 + files.len();
+    let protocol = |row: usize| (row == 0).then_some(protocol);
+    let metadata = |row: usize| (row == 1).then_some(metadata);
+    let file = |row: usize| files.get(row.wrapping_sub(2)).copied();
+
+    let texts = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
+        Arc::new((0..rows).map(of).collect::<StringArray>())
+    };
+    let longs = |of: &dyn Fn(usize) -> Option<i64>| -> ArrayRef {
+        Arc::new((0..rows).map(of).collect::<Int64Array>())
+    };
+    let integers = |of: &dyn Fn(usize) -> Option<i32>| -> ArrayRef {
+        Arc::new((0..rows).map(of).collect::<Int32Array>())
+    };
+    let empty = Texts::new();
+
+    let protocols = structure(
+        rows,
+        &|row| protocol(row).is_some(),
+        vec![
+            ("minReaderVersion", integers(&|row| Some(protocol(row)?.min_reader_version))),
+            ("minWriterVersion", integers(&|row| Some(protocol(row)?.min_writer_version))),
+            ("readerFeatures", list(rows, &|row| protocol(row)?.reader_features.as_deref())),
+            ("writerFeatures", list(rows, &|row| protocol(row)?.writer_features.as_deref())),
+        ],
+    )?;
+    let formats = structure(
+        rows,
+        &|row| metadata(row).is_some(),
+        vec![
+            ("provider", texts(&|row| Some(metadata(row)?.format.provider.clone()))),
+            ("options", map(rows, &|row| metadata(row).map(|_| &empty))?),
+        ],
+    )?;
+    let metadatas = structure(
+        rows,
+        &|row| metadata(row).is_some(),
+        vec![
+            ("id", texts(&|row| Some(metadata(row)?.id.clone()))),
+            ("format", formats),
+            ("schemaString", texts(&|row| Some(metadata(row)?.schema_string.clone()))),
+            ("partitionColumns", list(rows, &|row| Some(metadata(row)?.partition_columns.as_slice()))),
+            ("configuration", map(rows, &|row| Some(&metadata(row)?.configuration))?),
+            ("createdTime", longs(&|row| metadata(row)?.created_time)),
+        ],
+    )?;
+    let changes: BooleanArray = (0..rows).map(|row| file(row).map(|_| false)).collect();
+    let adds = structure(
+        rows,
+        &|row| file(row).is_some(),
+        vec![
+            ("path", texts(&|row| Some(file(row)?.path.clone()))),
+            ("partitionValues", map(rows, &|row| Some(&file(row)?.partition_values))?),
+            ("size", longs(&|row| Some(file(row)?.size))),
+            ("modificationTime", longs(&|row| Some(file(row)?.modification_time))),
+            ("dataChange", Arc::new(changes)),
+            ("stats", texts(&|row| file(row)?.stats.clone())),
+            ("tags", map(rows, &|row| file(row)?.tags.as_ref())?),
+        ],
+    )?;
+
+    let columns = [("protocol", protocols), ("metaData", metadatas), ("add", adds)];
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))?;
+    let mut writer = ArrowWriter::try_new(vec![], batch.schema(), None)?;
+    writer.write(&batch)?;
+    writer.into_inner()
+}
+
+type Texts = BTreeMap<String, Option<String>>;
+
+fn structure(
+    rows: usize,
+    is_present: &dyn Fn(usize) -> bool,
+    columns: Vec<(&str, ArrayRef)>,
+) -> Result<ArrayRef, ArrowError> {
+    let (fields, columns): (Vec<_>, Vec<_>) = columns
+        .into_iter()
+        .map(|(name, column)| (Field::new(name, column.data_type().clone(), true), column))
+        .unzip();
+    let present: NullBuffer = (0..rows).map(is_present).collect();
+    Ok(Arc::new(StructArray::try_new(fields.into(), columns, Some(present))?))
+}
+
+fn list<'a>(rows: usize, of: &dyn Fn(usize) -> Option<&'a [String]>) -> ArrayRef {
+    let element = Field::new("element", DataType::Utf8, true);
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(element);
+    for row in 0..rows {
+        lists.append_option(of(row).map(|texts| texts.iter().map(Some)));
+    }
+    Arc::new(lists.finish())
+}
+
+fn map<'a>(rows: usize, of: &dyn Fn(usize) -> Option<&'a Texts>) -> Result<ArrayRef, ArrowError> {
+    let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
+    let mut maps = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+    for row in 0..rows {
+        let texts = of(row);
+        for (key, value) in texts.into_iter().flatten() {
+            maps.keys().append_value(key);
+            maps.values().append_option(value.as_ref());
+        }
+        maps.append(texts.is_some())?;
+    }
+    Ok(Arc::new(maps.finish()))
 }
 
 fn actions(batch: &RecordBatch) -> Result<Vec<Action>, ArrowError> {

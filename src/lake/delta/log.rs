@@ -42,13 +42,31 @@ impl<'a> Log<'a> {
         Self { location, folder: location.prefix.clone().join("_delta_log") }
     }
 
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn commit_path(&self, version: u64) -> Path {
+        self.folder.clone().join(format!("{version:0VERSION_DIGITS$}.json"))
+    }
+
+    pub fn checkpoint_path(&self, version: u64) -> Path {
+        self.folder.clone().join(format!("{version:0VERSION_DIGITS$}.checkpoint.parquet"))
+    }
+
+    /// Where the newest checkpoint is named.
+    pub fn hint_path(&self) -> Path {
+        self.folder.clone().join("_last_checkpoint")
+    }
+
     /// The version that `_last_checkpoint` names. Nobody must keep it right, so that a broken one is none.
     pub async fn checkpoint_hint(&self) -> Result<Option<u64>> {
         #[derive(Deserialize)]
         struct Hint {
             version: u64,
         }
-        let path = self.folder.clone().join("_last_checkpoint");
+        let path = self.hint_path();
         let fetch = async { self.location.store.get(&path).await?.bytes().await };
         match fetch.await {
             Ok(bytes) => Ok(serde_json::from_slice::<Hint>(&bytes).ok().map(|hint| hint.version)),
@@ -107,8 +125,10 @@ impl<'a> Log<'a> {
 }
 
 impl Listing {
-    pub fn newest_checkpoint(&self) -> Option<(u64, &[ObjectMeta])> {
-        self.checkpoints.last_key_value().map(|(version, parts)| (*version, parts.as_slice()))
+    /// The newest checkpoint up to a version.
+    pub fn newest_checkpoint(&self, until: Option<u64>) -> Option<(u64, &[ObjectMeta])> {
+        let newest = self.checkpoints.range(..=until.unwrap_or(u64::MAX)).next_back();
+        newest.map(|(version, parts)| (*version, parts.as_slice()))
     }
 
     /// The commits after a version, or all from the first; an error when one is missing.

@@ -1,5 +1,5 @@
-//! Delta tables, as they are: which files a version has. It reads the log and never writes; it must not
-//! know what is in the data files.
+//! Delta tables, as they are: which files a version has. This file reads the log; `write` makes the next version,
+//! and `history` goes back to old ones. It must not know what is in the data files.
 //!
 //! A version is its newest checkpoint and the commits after it. What the reader cannot honour - column
 //! mapping, deletion vectors, unknown features - is refused by name, because ignoring it gives wrong rows.
@@ -9,10 +9,14 @@
 //!  (only a hint)                                     a known snapshot begins here
 //! ```
 
-mod action;
+pub mod action;
 mod checkpoint;
 mod log;
-mod schema;
+pub mod schema;
+
+pub mod history;
+pub mod stats;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,14 +105,29 @@ pub async fn load_if_any(
         }
     }
 
-    let hint = log.checkpoint_hint().await?;
+    match state_at(reader, location, None).await? {
+        None => Ok(None),
+        Some(state) => state.snapshot(location).map(|snapshot| Some(Arc::new(snapshot))),
+    }
+}
+
+/// What the log says up to a version, or up to its end; `None` when there is no log.
+async fn state_at(reader: &Arc<Reader>, location: &Location, until: Option<u64>) -> Result<Option<State>> {
+    let log = Log::new(location);
+    // The hint is of the newest checkpoint, which is of no use for a version before.
+    let hint = if until.is_none() { log.checkpoint_hint().await? } else { None };
     let mut listing = log.list(hint).await?;
     if hint.is_some() && listing.checkpoints.is_empty() {
         listing = log.list(None).await?;
     }
-    let checkpoint = listing.newest_checkpoint();
+    let checkpoint = listing.newest_checkpoint(until);
     let base = checkpoint.map(|(version, _)| version);
-    let commits = listing.commits_after(base).map_err(|reason| corrupt(location, reason))?;
+    if until.is_some() && base.is_none() && !listing.commits.contains_key(&0) {
+        // The log begins later.
+        return Ok(None);
+    }
+    let mut commits = listing.commits_after(base).map_err(|reason| corrupt(location, reason))?;
+    commits.retain(|(version, _)| until.is_none_or(|until| *version <= until));
     let mut state = State::default();
     if let Some((version, parts)) = checkpoint {
         state.version = Some(version);
@@ -120,7 +139,7 @@ pub async fn load_if_any(
     if base.is_none() && commits.is_empty() {
         return Ok(None);
     }
-    state.apply(location, commits).await?.snapshot(location).map(|snapshot| Some(Arc::new(snapshot)))
+    state.apply(location, commits).await.map(Some)
 }
 
 impl Snapshot {
@@ -137,6 +156,11 @@ impl Snapshot {
     /// The partition columns, as written in the schema.
     pub fn partition_columns(&self) -> &[String] {
         &self.partition_columns
+    }
+
+    /// The columns as the log has them.
+    pub fn schema_string(&self) -> &str {
+        &self.metadata.schema_string
     }
 
     /// The data files, in the order of their paths.

@@ -1,9 +1,11 @@
 //! The columns of a Delta table as Arrow's fields. It must not know files.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Fields, Schema, TimeUnit};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// Deeper types are refused.
 const DEPTH_MAX: usize = 64;
@@ -111,6 +113,142 @@ fn primitive(name: &str) -> Option<DataType> {
             valid.then_some(DataType::Decimal128(precision, scale))?
         }
     })
+}
+
+/// Characters that other programs refuse in names of columns.
+const REFUSED: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
+
+/// The columns in the types that a Delta table has, all of which may be NULL; the name of the first that it cannot
+/// have, and why, otherwise.
+pub fn stored(schema: &Schema) -> Result<Schema, String> {
+    let mut names = HashSet::new();
+    let fields = schema.fields().iter().map(|field| {
+        let refused = |reason: String| format!("column `{}`: {reason}", field.name());
+        if let Some(refused) =
+            field.name().chars().find(|c| REFUSED.contains(c)).or(field.name().is_empty().then_some(' '))
+        {
+            let reason = format!(
+                "a Delta table allows no `{}` in a name; give it another with AS",
+                refused.escape_debug()
+            );
+            return Err(format!("column `{}`: {reason}", field.name()));
+        }
+        if !names.insert(field.name().to_lowercase()) {
+            return Err(refused("another has the same name; give it another with AS".into()));
+        }
+        let data_type = stored_type(field.data_type(), 0).map_err(refused)?;
+        Ok(Field::new(field.name(), data_type, true))
+    });
+    Ok(Schema::new(fields.collect::<Result<Fields, _>>()?))
+}
+
+/// The type that keeps all values of a type.
+fn stored_type(data_type: &DataType, depth: usize) -> Result<DataType, String> {
+    if depth > DEPTH_MAX {
+        return Err(format!("its type is nested more than {DEPTH_MAX} deep"));
+    }
+    let child = |field: &Field| {
+        Ok::<_, String>(Field::new(field.name(), stored_type(field.data_type(), depth + 1)?, true))
+    };
+    Ok(match data_type {
+        DataType::Boolean
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Date32 => data_type.clone(),
+        DataType::UInt8 => DataType::Int16,
+        DataType::UInt16 => DataType::Int32,
+        DataType::UInt32 => DataType::Int64,
+        DataType::UInt64 => DataType::Decimal128(20, 0),
+        DataType::Float16 => DataType::Float32,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            DataType::Binary
+        }
+        DataType::Decimal32(precision, scale)
+        | DataType::Decimal64(precision, scale)
+        | DataType::Decimal128(precision, scale)
+            if *scale >= 0 && *scale <= *precision as i8 =>
+        {
+            DataType::Decimal128(*precision, *scale)
+        }
+        DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        DataType::Dictionary(_, values) => stored_type(values, depth)?,
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|field| child(field)).collect::<Result<Fields, _>>()?)
+        }
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::ListView(element)
+        | DataType::LargeListView(element)
+        | DataType::FixedSizeList(element, _) => {
+            DataType::new_list(stored_type(element.data_type(), depth + 1)?, true)
+        }
+        DataType::Decimal256(..) => {
+            return Err("a Delta table has decimals of up to 38 digits; make it shorter with CAST(… AS DECIMAL(38, …))".into());
+        }
+        DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) => {
+            return Err("a Delta table has no times of day; make it text with CAST(… AS CHAR)".into());
+        }
+        DataType::Null => return Err("it has no type; give it one with CAST".into()),
+        other => return Err(format!("a Delta table cannot hold {other}")),
+    })
+}
+
+/// Whether a column has times without a zone.
+pub fn has_times_without_zone(schema: &Schema) -> bool {
+    fn has(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Timestamp(_, zone) => zone.is_none(),
+            DataType::List(element) => has(element.data_type()),
+            DataType::Struct(fields) => fields.iter().any(|field| has(field.data_type())),
+            _ => false,
+        }
+    }
+    schema.fields().iter().any(|field| has(field.data_type()))
+}
+
+/// Writes columns of stored types as a `schemaString`.
+pub fn write(schema: &Schema) -> Result<String, String> {
+    Ok(written_struct(schema.fields())?.to_string())
+}
+
+fn written_struct(fields: &Fields) -> Result<Value, String> {
+    let field = |field: &Arc<Field>| {
+        let data_type = written_type(field.data_type())?;
+        Ok(json!({ "name": field.name(), "type": data_type, "nullable": true, "metadata": {} }))
+    };
+    let fields = fields.iter().map(field).collect::<Result<Vec<_>, String>>()?;
+    Ok(json!({ "type": "struct", "fields": fields }))
+}
+
+fn written_type(data_type: &DataType) -> Result<Value, String> {
+    let name = match data_type {
+        DataType::Boolean => "boolean",
+        DataType::Int8 => "byte",
+        DataType::Int16 => "short",
+        DataType::Int32 => "integer",
+        DataType::Int64 => "long",
+        DataType::Float32 => "float",
+        DataType::Float64 => "double",
+        DataType::Utf8 => "string",
+        DataType::Binary => "binary",
+        DataType::Date32 => "date",
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp_ntz",
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
+        DataType::Decimal128(precision, scale) => return Ok(format!("decimal({precision},{scale})").into()),
+        DataType::Struct(fields) => return written_struct(fields),
+        DataType::List(element) => {
+            let element = written_type(element.data_type())?;
+            return Ok(json!({ "type": "array", "elementType": element, "containsNull": true }));
+        }
+        other => return Err(format!("a Delta table cannot hold {other}")),
+    };
+    Ok(name.into())
 }
 
 #[cfg(test)]
