@@ -11,13 +11,14 @@ mod types;
 mod files;
 mod layout;
 mod provider;
-mod prune;
+pub mod prune;
 mod statistics;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::datatypes::DataType;
@@ -30,6 +31,7 @@ use crate::lake;
 use crate::lake::reader::Reader;
 use crate::lake::store::Location;
 
+pub use provider::Pinned;
 pub use table::Table;
 
 /// The tables of the server. Readers take a [`Snapshot`]; a reload swaps it whole.
@@ -111,6 +113,28 @@ pub struct Database {
     pub name: String,
     /// By lower-cased name.
     pub tables: BTreeMap<String, Arc<Table>>,
+}
+
+/// Which table or view: its database and its name, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId {
+    /// In lower case.
+    pub database: String,
+    /// In lower case.
+    pub name: String,
+}
+
+impl TableId {
+    /// The id of names in any case.
+    pub fn new(database: &str, name: &str) -> Self {
+        Self { database: database.to_lowercase(), name: name.to_lowercase() }
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.database, self.name)
+    }
 }
 
 /// A column as clients see it.

@@ -1,9 +1,10 @@
 //! A table as DataFusion reads it: the files that a query needs, as one plain scan. It must not know the
 //! table's definition.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Statistics;
@@ -11,12 +12,13 @@ use datafusion::common::stats::Precision;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
 
+use super::TableId;
 use super::files::Files;
 use super::layout::Layout;
 use super::prune::{Prune, is_decided};
@@ -24,7 +26,8 @@ use super::statistics;
 use crate::lake::adapter::AdapterFactory;
 use crate::lake::guard::guard;
 use crate::lake::reader::Reader;
-use crate::lake::{self, File, schema, text};
+use crate::lake::store::Location;
+use crate::lake::{self, Digest, File, delta, schema, text};
 
 /// With up to this many files, all footers are read for the optimizer; with more, some, and the rest is
 /// estimated by size.
@@ -46,6 +49,7 @@ pub enum Format {
 /// A table with one consistent set of files.
 #[derive(Debug)]
 pub struct Pinned {
+    id: TableId,
     files: Files,
     layout: Arc<Layout>,
     reader: Arc<Reader>,
@@ -54,8 +58,77 @@ pub struct Pinned {
 
 impl Pinned {
     /// The table of these files and columns.
-    pub fn new(files: Files, layout: Arc<Layout>, reader: Arc<Reader>, format: Format) -> Self {
-        Self { files, layout, reader, format }
+    pub fn new(id: TableId, files: Files, layout: Arc<Layout>, reader: Arc<Reader>, format: Format) -> Self {
+        Self { id, files, layout, reader, format }
+    }
+
+    /// One version of a Delta table, whatever the catalog says of it.
+    pub fn of_version(
+        id: TableId,
+        location: Location,
+        snapshot: Arc<delta::Snapshot>,
+        reader: Arc<Reader>,
+    ) -> Self {
+        let layout = Arc::new(Layout::delta(&snapshot));
+        Self { id, files: Files::Delta(location, snapshot), layout, reader, format: Format::Parquet }
+    }
+
+    /// Which table it is.
+    pub fn id(&self) -> &TableId {
+        &self.id
+    }
+
+    /// The partition column that tells the day, in lower case: the first of type DATE.
+    pub fn day_column(&self) -> Option<&FieldRef> {
+        let columns = self.layout.table.table_partition_cols();
+        columns.iter().find(|column| column.data_type() == &DataType::Date32)
+    }
+
+    /// The files that a scan with these filters may read, by day; without a day column, or without a value
+    /// of it, under None. Only days that `keep` keeps are listed.
+    pub async fn inputs(
+        &self,
+        filters: &[Expr],
+        keep: &(dyn Fn(&[Option<i32>]) -> Vec<bool> + Send + Sync),
+        state: &dyn Session,
+    ) -> Result<BTreeMap<Option<i32>, Digest>> {
+        let columns = self.layout.table.table_partition_cols();
+        let level = columns.iter().position(|column| column.data_type() == &DataType::Date32);
+        let day_of = |values: &[ScalarValue]| match level.and_then(|level| values.get(level)) {
+            Some(ScalarValue::Date32(day)) => *day,
+            _ => None,
+        };
+        let prune = Prune::new(columns, filters, state)?;
+        let keep = |folders: &[&[ScalarValue]]| {
+            let mut kept = prune.keep(folders)?;
+            // Above the level of the day there is no day to ask for.
+            if level.is_some_and(|level| folders.first().is_some_and(|values| values.len() > level)) {
+                let days: Vec<Option<i32>> = folders.iter().map(|values| day_of(values)).collect();
+                kept.iter_mut().zip(keep(&days)).for_each(|(kept, wanted)| *kept &= wanted);
+            }
+            Ok::<_, DataFusionError>(kept)
+        };
+        let mut days: BTreeMap<Option<i32>, Digest> = BTreeMap::new();
+        match &self.files {
+            Files::Folders(pin) => {
+                for selected in pin.select(&keep).await? {
+                    for (values, digest) in selected.digests() {
+                        *days.entry(day_of(values)).or_default() += digest;
+                    }
+                }
+            }
+            Files::Delta(_, snapshot) => {
+                let values: Vec<&[ScalarValue]> =
+                    snapshot.files().map(|file| file.values.as_slice()).collect();
+                for (file, _) in snapshot.files().zip(keep(&values)?).filter(|(_, kept)| *kept) {
+                    // A name in a Delta table never has a second version.
+                    let digest = Digest::of(&file.file, file.file.path.as_ref());
+                    let digest = Digest { changed: Some(file.modified), ..digest };
+                    *days.entry(day_of(&file.values)).or_default() += digest;
+                }
+            }
+        }
+        Ok(days)
     }
 }
 

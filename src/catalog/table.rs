@@ -9,7 +9,7 @@ use super::definition::{Definition, Format, PartitionType};
 use super::files::{DeltaLog, Files, Source};
 use super::layout::Layout;
 use super::provider::{self, Pinned};
-use super::{Column, Error};
+use super::{Column, Error, TableId};
 use crate::config::Config;
 use crate::lake::index::{self, Index, Listings, Pin};
 use crate::lake::partition::Level;
@@ -113,6 +113,11 @@ impl Table {
         }
     }
 
+    /// Which table it is.
+    pub fn id(&self) -> TableId {
+        TableId::new(&self.database, &self.name)
+    }
+
     /// The table file.
     pub fn file(&self) -> &str {
         &self.file
@@ -161,7 +166,7 @@ impl Table {
         let (files, layout) = pinned?;
         let columns = Arc::clone(&layout.columns);
         let reader = Arc::clone(&usable.shared.reader);
-        Ok((columns, Arc::new(Pinned::new(files, layout, reader, usable.format()))))
+        Ok((columns, Arc::new(Pinned::new(self.id(), files, layout, reader, usable.format()))))
     }
 
     /// Forgets listings and schema, so that the next statement sees what is there now.

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::DateTime;
 use datafusion::scalar::ScalarValue;
@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 
 use super::partition::{Level, is_hidden, unit_depth};
 use super::store::Location;
-use super::{Error, File, Result, concurrently};
+use super::{Digest, Error, File, Result, concurrently};
 use crate::config::Config;
 
 /// Listings that are made at once for one query.
@@ -74,6 +74,8 @@ pub struct Files {
     /// Names and tags of all files, one after the other: an allocation for each would cost more than they do.
     text: Box<str>,
     packed: Box<[Packed]>,
+    /// By group; made when they are first asked for.
+    digests: OnceLock<Box<[Digest]>>,
 }
 
 #[derive(Debug)]
@@ -373,6 +375,12 @@ impl Selected {
             .filter(|(_, group)| self.groups[*group])
             .map(|(file, group)| (file, self.files.groups[group].as_slice()))
     }
+
+    /// What tells versions of these files apart, for each distinct set of values of all levels.
+    pub fn digests(&self) -> impl Iterator<Item = (&[ScalarValue], Digest)> {
+        let groups = self.files.groups.iter().zip(self.files.digests()).zip(&self.groups);
+        groups.filter(|(_, kept)| **kept).map(|((values, digest), _)| (values.as_slice(), *digest))
+    }
 }
 
 impl Files {
@@ -399,7 +407,18 @@ impl Files {
             packed.push(Packed { size: file.size, modified_ns, name_end, tag_end, group });
         }
         groups.shrink_to_fit();
-        Ok(Self { folder: folder.path.clone(), groups, text: text.into(), packed: packed.into() })
+        let digests = OnceLock::new();
+        Ok(Self { folder: folder.path.clone(), groups, text: text.into(), packed: packed.into(), digests })
+    }
+
+    fn digests(&self) -> &[Digest] {
+        self.digests.get_or_init(|| {
+            let mut digests = vec![Digest::default(); self.groups.len()];
+            for (file, group) in self.iter() {
+                digests[group] += Digest::of(&file, relative(&file.path, &self.folder));
+            }
+            digests.into()
+        })
     }
 
     /// The files, each with the number of its group of values.
@@ -445,7 +464,8 @@ impl Files {
     /// Bytes in memory, about.
     pub fn memory_size(&self) -> usize {
         let values = self.groups.iter().flatten().map(ScalarValue::size).sum::<usize>();
-        size_of::<Self>() + values + self.text.len() + self.packed.len() * size_of::<Packed>()
+        let digests = self.groups.len() * size_of::<Digest>();
+        size_of::<Self>() + values + self.text.len() + self.packed.len() * size_of::<Packed>() + digests
     }
 }
 

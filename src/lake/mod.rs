@@ -26,6 +26,7 @@ mod thrift;
 mod values;
 
 use std::error::Error as _;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -33,6 +34,7 @@ use datafusion::error::DataFusionError;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
 /// One file as a listing saw it. Reads must find this very version, or fail with [`Error::Changed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,50 @@ impl From<File> for ObjectMeta {
             version: None,
         }
     }
+}
+
+/// What tells one set of versions of files from another, whatever the order of the files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest {
+    /// Of names below the table, sizes, and tags or times of change.
+    pub hash: u128,
+    /// How many files there are.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When the newest of them was written; None without files.
+    pub changed: Option<DateTime<Utc>>,
+}
+
+impl Digest {
+    /// The digest of one file, by its name within a place that may move as a whole.
+    pub fn of(file: &File, name: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(name.as_bytes());
+        hash.update([0]);
+        hash.update(file.size.to_le_bytes());
+        match &file.e_tag {
+            Some(tag) => hash.update(tag.as_bytes()),
+            None => hash.update(file.modified.timestamp_micros().to_le_bytes()),
+        }
+        Self { hash: first_128_bits(hash), files: 1, bytes: file.size, changed: Some(file.modified) }
+    }
+}
+
+impl AddAssign for Digest {
+    fn add_assign(&mut self, other: Self) {
+        self.hash = self.hash.wrapping_add(other.hash);
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.changed = self.changed.max(other.changed);
+    }
+}
+
+/// The first half of a finished hash.
+pub fn first_128_bits(hash: Sha256) -> u128 {
+    let bytes = hash.finalize();
+    let half: [u8; 16] = bytes[..16].try_into().expect("a SHA-256 has 32 bytes");
+    u128::from_be_bytes(half)
 }
 
 /// A result whose error is the lake's.
