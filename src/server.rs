@@ -21,6 +21,8 @@ use crate::console;
 use crate::engine;
 use crate::engine::session::Engine;
 use crate::telemetry::{self, Metrics};
+use crate::views::Views;
+use crate::views::published::Warehouse;
 use crate::wire;
 
 /// How often a shutdown says what it waits for.
@@ -40,7 +42,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let console_address = address_of(&console, config.console)?;
 
     let catalog = Catalog::open(&config).await?;
-    let engine = Engine::new(&config, Arc::clone(&catalog), clock)?;
+    let warehouse = Warehouse::new(&config, &catalog).map_err(catalog::Error::from)?;
+    let views = Views::new(warehouse);
+    let engine = Engine::new(&config, Arc::clone(&catalog), views, clock)?;
     let connections = wire::Shared::new(&config, engine, users);
 
     let draining = CancellationToken::new();

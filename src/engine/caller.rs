@@ -23,12 +23,16 @@ use super::error::{Error, Result};
 use super::functions::Context;
 use super::functions::session::SessionValues;
 use super::life::Life;
+use super::metadata::variables::Variables;
 use super::metadata::{self, Counters, MetadataContext};
 use super::planner::{Pinned, Settings, Statement, Tables};
 use super::runtime::Kept;
 use super::session::{Engine, Session, State};
 use super::{bind, columns, functions, names, wildcards};
+use crate::views::notes::Notes;
 
+/// The warning's code of what a statement tells of its views: ER_UNKNOWN_ERROR, as nothing in MySQL is like it.
+const VIEW_NOTE: u16 = 1105;
 /// Most user variables that a session may set.
 const USER_VARIABLES_MAX: usize = 1_000;
 
@@ -93,9 +97,24 @@ impl Caller {
         }
     }
 
+    /// The server itself: nobody's settings, and the time of now.
+    pub fn of_server(engine: &Arc<Engine>) -> Self {
+        let variables = Variables::new(&engine.globals, false);
+        let time_zone = variables.time_zone().parse().unwrap_or_else(|_| utc());
+        Self {
+            engine: Arc::clone(engine),
+            state: State::of_owner(variables),
+            connection: 0,
+            user: "lakefront".into(),
+            host: "localhost".into(),
+            now: engine.clock.now(),
+            time_zone,
+        }
+    }
+
     /// Plans a query on one consistent set of files.
     pub async fn plan(self: Arc<Self>, mut query: Arc<Query>, hash_join: bool) -> Result<Plan> {
-        let tables = self.resolve(&query.tables).await?;
+        let tables = self.resolve(&query.tables, hash_join).await?;
         let statement = self.engine.planner.statement(self.settings(hash_join));
         if wildcards::overlap(&query) {
             self.write_out(&statement, Arc::make_mut(&mut query), &tables)?;
@@ -107,14 +126,28 @@ impl Caller {
         };
         let optimized = statement.optimize(&logical)?;
         let physical = statement.physical(&optimized).await?;
+        self.tell(&tables.notes);
         let columns = columns::of_query(&query, &logical, &physical.schema(), &tables)?;
         let hashes = joins_by_hash(&physical);
         let executable = self.engine.front.keep(Executable { statement, logical: optimized, physical });
         Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
     }
 
+    /// Tells what of views was not read from published units.
+    fn tell(&self, notes: &Notes) {
+        for line in notes.lines() {
+            self.state.warnings.push(VIEW_NOTE, line);
+        }
+        self.state.live_days.store(notes.units(), Ordering::Relaxed);
+    }
+
     /// Resolves the names of a query.
-    fn logical(&self, statement: &Statement, query: &Query, tables: &Tables) -> Result<LogicalPlan> {
+    pub(super) fn logical(
+        &self,
+        statement: &Statement,
+        query: &Query,
+        tables: &Tables,
+    ) -> Result<LogicalPlan> {
         names::check_functions(&query.ast, statement)?;
         let mut tree = query.ast.clone();
         names::shorten_qualifiers(&mut tree);
@@ -122,7 +155,7 @@ impl Caller {
     }
 
     /// Writes out wildcards that DataFusion refuses.
-    fn write_out(&self, statement: &Statement, query: &mut Query, tables: &Tables) -> Result<()> {
+    pub(super) fn write_out(&self, statement: &Statement, query: &mut Query, tables: &Tables) -> Result<()> {
         wildcards::write_out(query, |one| Ok(Arc::clone(self.logical(statement, one, tables)?.schema())))
     }
 
@@ -131,7 +164,7 @@ impl Caller {
         let engine = Arc::clone(&self.engine);
         let work = async move {
             bind::unknown(&mut query.ast)?;
-            let tables = self.resolve(&query.tables).await?;
+            let tables = self.resolve(&query.tables, true).await?;
             let mut settings = self.settings(true);
             settings.functions.push(bind::unknown_value());
             let statement = self.engine.planner.statement(settings);
@@ -177,7 +210,7 @@ impl Caller {
     }
 
     /// The tables of a statement, each pinned once.
-    pub async fn resolve(&self, names: &[TableName]) -> Result<Tables> {
+    pub async fn resolve(&self, names: &[TableName], hash_join: bool) -> Result<Tables> {
         let mut tables = Tables::new(self.state.database.as_deref());
         let mut keys = BTreeMap::new();
         for name in names {
@@ -188,13 +221,16 @@ impl Caller {
         }
         self.engine.register_stores();
         let context = Arc::new(self.metadata());
-        let pinned = keys.into_iter().map(async |(key, name)| {
-            let pinned = self.pin(&context, &key, name).await?;
+        let wanted = self.wanted(keys.keys().cloned())?;
+        let pinned = wanted.tables.into_iter().map(async |key| {
+            let named = TableName { database: Some(key.0.clone()), table: key.1.clone() };
+            let pinned = self.pin(&context, &key, keys.get(&key).copied().unwrap_or(&named)).await?;
             Ok::<_, Error>((key, pinned))
         });
         for (key, pinned) in try_join_all(pinned).await? {
             tables.insert(key, pinned);
         }
+        Box::pin(self.pin_views(&mut tables, &wanted.views, hash_join)).await?;
         Ok(tables)
     }
 
@@ -243,7 +279,12 @@ impl Caller {
         }
         let catalog = self.engine.catalog.snapshot();
         let names = Tables::new(self.state.database.as_deref());
-        for (database, table) in query.tables.iter().filter_map(|name| names.key(name).ok()) {
+        let keys = query.tables.iter().filter_map(|name| names.key(name).ok());
+        let Ok(wanted) = self.wanted(keys) else { return };
+        for view in &wanted.views {
+            self.engine.views.warehouse.view(&view.id.database, &view.id.name).refresh();
+        }
+        for (database, table) in wanted.tables {
             if let Some(table) =
                 catalog.databases.get(&database).and_then(|database| database.tables.get(&table))
             {
@@ -274,7 +315,7 @@ impl Caller {
         }
     }
 
-    fn settings(&self, hash_join: bool) -> Settings {
+    pub(super) fn settings(&self, hash_join: bool) -> Settings {
         Settings {
             now: self.now,
             time_zone: self.state.variables.time_zone(),

@@ -10,7 +10,7 @@ use datafusion::common::{DataFusionError, SchemaError};
 use parquet::errors::ParquetError;
 
 use super::functions;
-use crate::catalog;
+use crate::{catalog, views};
 
 /// A result whose error is the engine's.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -113,6 +113,19 @@ pub enum Error {
     /// 1060: two columns of one name in a derived table.
     #[error("Duplicate column name '{0}'")]
     DuplicateColumn(String),
+    /// 1353.
+    #[error(
+        "In definition of view, derived table or common table expression, SELECT list and column names list have different column counts"
+    )]
+    ViewColumns,
+    /// 1462: a view that reads itself, through others or not.
+    #[error("`{database}`.`{view}` contains view recursion")]
+    ViewRecursion {
+        /// Its database.
+        database: String,
+        /// The view.
+        view: String,
+    },
     /// 1248: a derived table without a name.
     #[error("Every derived table must have its own alias")]
     DerivedWithoutAlias,
@@ -276,6 +289,10 @@ pub enum Error {
     #[error("{0}")]
     Store(String),
 
+    /// 1105: a view is there and cannot be read; the text tells why.
+    #[error("{0}")]
+    View(String),
+
     // Limits.
     /// 1038: memory for one statement, or for all of them, is used up.
     #[error("Out of memory: {0}")]
@@ -323,6 +340,8 @@ impl Error {
             Self::UnknownColumn { .. } => (1054, "42S22"),
             Self::AmbiguousColumn { .. } => (1052, "23000"),
             Self::DuplicateColumn(_) => (1060, "42S21"),
+            Self::ViewColumns => (1353, "HY000"),
+            Self::ViewRecursion { .. } => (1462, "HY000"),
             Self::DerivedWithoutAlias => (1248, "42000"),
             Self::UnknownFunction(_) => (1305, "42000"),
             Self::ParameterCount(_) => (1582, "42000"),
@@ -354,7 +373,7 @@ impl Error {
             Self::OutOfRange { .. } => (1690, "22003"),
             Self::Json(_) => (3141, "22032"),
             Self::Regexp(_) => (1139, "42000"),
-            Self::Computation(_) | Self::Table(_) | Self::Store(_) => (1105, "HY000"),
+            Self::Computation(_) | Self::Table(_) | Self::View(_) | Self::Store(_) => (1105, "HY000"),
             Self::Function(error) => error.code(),
             Self::Changed(_) => (1412, "HY000"),
             Self::Memory(_) => (1038, "HY001"),
@@ -364,6 +383,15 @@ impl Error {
             Self::Timeout => (3024, "HY000"),
             Self::Shutdown => (1053, "08S01"),
             Self::Internal(_) => (1815, "HY000"),
+        }
+    }
+}
+
+impl From<views::Error> for Error {
+    fn from(error: views::Error) -> Self {
+        match error {
+            views::Error::Lake(error) => catalog::Error::Lake(error).into(),
+            error => Self::View(error.to_string()),
         }
     }
 }
@@ -429,6 +457,9 @@ impl Error {
         }
         if let Some(function) = error.downcast_ref::<functions::error::Error>() {
             return Self::Function(function.clone());
+        }
+        if let Some(view) = error.downcast_ref::<views::Error>() {
+            return view.clone().into();
         }
         if let Some(inner) = error.downcast_ref::<DataFusionError>() {
             return Self::of(inner);

@@ -12,6 +12,7 @@ mod explain;
 mod names;
 mod show;
 mod statements;
+pub mod views;
 mod wildcards;
 
 mod compact;

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions, SpillCompression};
-use datafusion::common::{DataFusionError, Result as DataFusionResult, TableReference};
+use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue, TableReference};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionStateDefaults;
@@ -19,7 +19,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{
-    AggregateUDF, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -38,6 +38,8 @@ use super::memory::Limits;
 use super::yielding::YieldInJoins;
 use crate::catalog;
 use crate::config::Config;
+use crate::views::calendar::{self, Calendar};
+use crate::views::notes::Notes;
 
 /// What all statements are planned with; made once.
 #[derive(Debug)]
@@ -148,12 +150,23 @@ pub struct Tables {
     default_database: Option<String>,
     /// By database and table in lower case.
     pinned: HashMap<(String, String), Pinned>,
+    /// What views among them have to tell.
+    pub notes: Arc<Notes>,
 }
 
 impl Tables {
     /// No tables yet; names without a database are looked up in the default one.
     pub fn new(default_database: Option<&str>) -> Self {
-        Self { default_database: default_database.map(str::to_lowercase), pinned: HashMap::new() }
+        Self {
+            default_database: default_database.map(str::to_lowercase),
+            pinned: HashMap::new(),
+            notes: Arc::default(),
+        }
+    }
+
+    /// The same tables, where names without a database are looked up in another one.
+    pub fn with_default(&self, database: &str) -> Self {
+        Self { default_database: Some(database.to_lowercase()), ..self.clone() }
     }
 
     /// The database and the table that a name means, in lower case.
@@ -239,6 +252,11 @@ impl Statement {
         Ok(execute_stream(plan, Arc::new(task))?)
     }
 
+    /// The settings, to plan more with them.
+    pub fn into_state(self) -> SessionState {
+        self.state
+    }
+
     /// Whether a function of this name exists, of whatever kind.
     pub fn knows_function(&self, name: &str) -> bool {
         self.functions.contains_key(name)
@@ -288,6 +306,17 @@ fn parser_options() -> ParserOptions {
         .with_map_string_types_to_utf8view(true)
         .with_collect_spans(true)
         .with_default_null_ordering(NullOrdering::NullsMin)
+}
+
+/// A date that is written in a call: days since 1970-01-01.
+fn day_of(argument: &Expr) -> DataFusionResult<i32> {
+    let literal = argument.as_literal().map(|value| value.cast_to(&DataType::Date32));
+    match literal {
+        Some(Ok(ScalarValue::Date32(Some(day)))) => Ok(day),
+        _ => {
+            Err(Error::Invalid(format!("calendar() takes dates such as '2026-09-01', not {argument}")).into())
+        }
+    }
 }
 
 /// The names that a statement may use, as DataFusion's planner asks for them.
@@ -353,9 +382,17 @@ impl ContextProvider for Names<'_> {
     fn get_table_function_source(
         &self,
         name: &str,
-        _: Vec<datafusion::logical_expr::Expr>,
+        arguments: Vec<Expr>,
     ) -> DataFusionResult<Arc<dyn TableSource>> {
-        Err(DataFusionError::from(Error::UnknownFunction(name.to_owned())))
+        if name != "calendar" {
+            return Err(DataFusionError::from(Error::UnknownFunction(name.to_owned())));
+        }
+        let (first, last) = match arguments.as_slice() {
+            [] => calendar::ALL,
+            [first, last] => (day_of(first)?, day_of(last)?),
+            _ => return Err(Error::Arguments(name.to_owned()).into()),
+        };
+        Ok(provider_as_source(Arc::new(Calendar::new(first, last))))
     }
 
     fn options(&self) -> &ConfigOptions {

@@ -23,14 +23,18 @@ use super::planner::Planner;
 use super::processes::{Processes, Registration, SUPERUSER};
 use super::query;
 use super::runtime::QueryRuntime;
+use super::views::Lineages;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::views::Views;
 
 /// What all sessions share: catalog, memory, the query runtime, the list of processes.
 #[derive(Debug)]
 pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
+    pub(super) views: Arc<Views>,
+    pub(super) lineages: Lineages,
     pub(super) clock: Clock,
     pub(super) globals: Arc<Globals>,
     pub(super) planner: Arc<Planner>,
@@ -65,7 +69,7 @@ pub struct Login {
 
 impl Engine {
     /// Builds the engine over a catalog.
-    pub fn new(config: &Config, catalog: Arc<Catalog>, clock: Clock) -> Result<Arc<Self>> {
+    pub fn new(config: &Config, catalog: Arc<Catalog>, views: Arc<Views>, clock: Clock) -> Result<Arc<Self>> {
         let memory = Memory::new(config)?;
         Ok(Arc::new(Self {
             globals: Globals::new(config),
@@ -80,6 +84,8 @@ impl Engine {
             statements: AtomicU64::new(0),
             prepared: Arc::default(),
             catalog,
+            views,
+            lineages: Lineages::default(),
             clock,
         }))
     }
@@ -161,6 +167,8 @@ pub(super) struct State {
     pub statements: u64,
     /// What `FOUND_ROWS()` answers; counted while rows are sent.
     pub found_rows: Arc<AtomicU64>,
+    /// Units of views that the last statement did not read from what is published and up to date.
+    pub live_days: Arc<AtomicU64>,
 }
 
 impl State {
@@ -174,6 +182,11 @@ impl State {
         })
     }
 
+    /// The state of nobody's session.
+    pub fn of_owner(variables: Variables) -> Self {
+        Self::new(variables)
+    }
+
     fn new(variables: Variables) -> Self {
         Self {
             database: None,
@@ -184,6 +197,7 @@ impl State {
             row_count: 0,
             statements: 0,
             found_rows: Arc::default(),
+            live_days: Arc::default(),
         }
     }
 }
@@ -252,7 +266,7 @@ impl Session {
     /// The columns of a table in the default database (the command FIELD_LIST), filtered by a LIKE pattern when it is not empty.
     pub async fn field_list(&mut self, table: &str, pattern: &str) -> Result<Vec<Column>> {
         let name = TableName { database: None, table: table.to_owned() };
-        let tables = Caller::of(self).resolve(std::slice::from_ref(&name)).await?;
+        let tables = Caller::of(self).resolve(std::slice::from_ref(&name), true).await?;
         let (database, table) = tables.key(&name)?;
         let pinned = tables.by_key(&database, &table).ok_or(Error::NoSuchTable { database, table })?;
         let columns =

@@ -318,6 +318,17 @@ impl Unit {
             Self::Whole => None,
         }
     }
+
+    /// The day as days since 1970-01-01.
+    pub fn day_number(&self) -> Option<i32> {
+        let day = self.day()?.to_epoch_days();
+        Some(day)
+    }
+
+    /// The day of a number of days since 1970-01-01; `None` when no calendar has it.
+    pub fn of_day_number(number: i32) -> Option<Self> {
+        NaiveDate::from_epoch_days(number).map(Self::Day)
+    }
 }
 
 impl fmt::Display for Unit {

@@ -71,6 +71,11 @@ pub fn functions(values: SessionValues) -> Vec<Arc<ScalarUDF>> {
     TABLE.into_iter().map(bind).collect()
 }
 
+/// Whether a function of this name answers from the session.
+pub fn is_of_session(name: &str) -> bool {
+    TABLE.iter().any(|(known, aliases, ..)| *known == name || aliases.contains(&name))
+}
+
 type Answer = fn(&SessionValues, &[&ScalarValue]) -> Result<ScalarValue>;
 type Row = (&'static str, &'static [&'static str], (usize, usize), Answer);
 

@@ -268,14 +268,20 @@ impl<'a> Rewriter<'a> {
                 sample,
                 ..
             } => {
-                if args.is_some() || version.is_some() || sample.is_some() || !partitions.is_empty() {
-                    return Err(Error::NotSupported("PARTITION, table functions, table versions".to_owned()));
+                if version.is_some() || sample.is_some() || !partitions.is_empty() {
+                    return Err(Error::NotSupported("PARTITION, table versions".to_owned()));
                 }
                 index_hints.clear();
                 with_hints.clear();
                 let table = table_name(name)?;
                 let is_cte = table.database.is_none() && self.ctes.contains(&table.table.to_lowercase());
-                if !is_cte {
+                if let Some(args) = args {
+                    for argument in &mut args.args {
+                        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
+                            self.expression(value)?;
+                        }
+                    }
+                } else if !is_cte {
                     self.tables.insert(table);
                 }
                 lower_name(name);

@@ -1,0 +1,405 @@
+//! Views as tables of a statement: their queries planned over the tables that the statement pinned.
+//!
+//! A plain view is its query, under the settings of who asks. A materialized view is planned under settings
+//! of its own, so that its answer does not depend on who asks. This module must not know when units are
+//! refreshed, nor how they are stored.
+
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable as InlinedView;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column as PlanColumn, DataFusionError};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
+use sha2::{Digest, Sha256};
+
+use super::caller::Caller;
+use super::columns;
+use super::dialect::statement::{Query, Statement, TableName};
+use super::error::{Error, Result};
+use super::functions;
+use super::metadata::variables::Variables;
+use super::planner::{Pinned, Tables};
+use super::session::State;
+use super::{answer, dialect, wildcards};
+use crate::catalog::{self, TableId};
+use crate::lake::first_128_bits;
+use crate::views::definition::{Definition, DependencyKind, Materialized};
+use crate::views::lineage::{Declared, Lineage, as_source, date, sources};
+use crate::views::notes::Notes;
+use crate::views::provider::{Body, ViewTable};
+use crate::views::{self, View};
+
+pub use open::{Computation, OpenView};
+
+/// Changes when the meaning of all views does, so that all their units are made anew.
+const MEANING: u32 = 1;
+/// Views that a view may read through one another.
+const DEPTH_MAX: usize = 64;
+
+/// A view whose query is parsed.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// Which view it is.
+    pub id: TableId,
+    definition: Arc<Definition>,
+    query: Arc<Query>,
+    /// The tables and views that it reads.
+    reads: Vec<TableId>,
+}
+
+/// What views a statement reads, through one another, and which tables these read.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Tables, of the lake or made up by the server.
+    pub tables: BTreeSet<(String, String)>,
+    /// Those that come first are read by those after them.
+    pub views: Vec<Parsed>,
+}
+
+/// The lineage of each view, found once for each meaning of it.
+#[derive(Debug, Default)]
+pub struct Lineages(Mutex<HashMap<TableId, (u128, Arc<Lineage>)>>);
+
+impl Caller {
+    /// Follows the views among some tables down to what they read.
+    pub(super) fn wanted(&self, keys: impl Iterator<Item = (String, String)>) -> Result<Wanted> {
+        let snapshot = self.engine.views.snapshot();
+        let mut wanted = Wanted::default();
+        let mut found = BTreeSet::new();
+        for (database, name) in keys {
+            let id = TableId { database, name };
+            self.follow(&id, &snapshot, &mut vec![], &mut found, &mut wanted)?;
+        }
+        Ok(wanted)
+    }
+
+    fn follow(
+        &self,
+        id: &TableId,
+        snapshot: &views::Snapshot,
+        above: &mut Vec<TableId>,
+        found: &mut BTreeSet<TableId>,
+        wanted: &mut Wanted,
+    ) -> Result<()> {
+        let Some(view) = snapshot.views.get(id) else {
+            wanted.tables.insert((id.database.clone(), id.name.clone()));
+            return Ok(());
+        };
+        if above.contains(id) {
+            return Err(Error::ViewRecursion { database: id.database.clone(), view: id.name.clone() });
+        }
+        if above.len() == DEPTH_MAX {
+            return Err(Error::TooComplex("its views are nested too deeply".into()));
+        }
+        if !found.insert(id.clone()) {
+            return Ok(());
+        }
+        let parsed = self.parse_view(view)?;
+        above.push(id.clone());
+        for read in &parsed.reads {
+            self.follow(read, snapshot, above, found, wanted)?;
+        }
+        above.pop();
+        wanted.views.push(parsed);
+        Ok(())
+    }
+
+    fn parse_view(&self, view: &View) -> Result<Parsed> {
+        let definition = view.definition.clone().map_err(Error::from)?;
+        let query = query_of(&definition, self.owner_variables().mode())?;
+        let names = Tables::new(Some(&definition.database));
+        let keys = query.tables.iter().map(|name| names.key(name));
+        let reads = keys.map(|key| key.map(|(database, name)| TableId { database, name }));
+        let reads = reads.collect::<Result<_>>()?;
+        Ok(Parsed { id: view.id.clone(), definition, query: Arc::new(query), reads })
+    }
+
+    /// Pins views over tables that are pinned already.
+    pub(super) async fn pin_views(
+        &self,
+        tables: &mut Tables,
+        parsed: &[Parsed],
+        hash_join: bool,
+    ) -> Result<()> {
+        let notes = Arc::clone(&tables.notes);
+        // What a materialized view reads is planned under the owner's settings, plain views among it too.
+        let owner = self.as_owner();
+        let mut of_owner = tables.clone();
+        let mut meanings = BTreeMap::new();
+        for view in parsed {
+            let key = (view.id.database.clone(), view.id.name.clone());
+            let meaning = owner.meaning(view, &meanings);
+            if view.definition.materialized.is_some() {
+                let pinned =
+                    owner.pin_materialized(view, &of_owner, meaning.clone(), &notes, hash_join).await?;
+                tables.insert(key.clone(), pinned.clone());
+                of_owner.insert(key, pinned);
+            } else {
+                let (plan, columns) = self.plan_view(view, tables, hash_join)?;
+                tables.insert(key.clone(), inlined(view, plan, columns));
+                let (plan, columns) = owner.plan_view(view, &of_owner, hash_join)?;
+                of_owner.insert(key, inlined(view, plan, columns));
+            }
+            meanings.insert(view.id.clone(), meaning);
+        }
+        Ok(())
+    }
+
+    /// A view's query over pinned tables. Its columns have no qualifiers, and their names are in lower case.
+    fn plan_view(
+        &self,
+        view: &Parsed,
+        tables: &Tables,
+        hash_join: bool,
+    ) -> Result<(LogicalPlan, Vec<catalog::Column>)> {
+        let tables = tables.with_default(&view.definition.database);
+        let statement = self.engine.planner.statement(self.settings(hash_join));
+        let mut query = (*view.query).clone();
+        if wildcards::overlap(&query) {
+            self.write_out(&statement, &mut query, &tables)?;
+        }
+        let logical = self.logical(&statement, &query, &tables)?;
+        let optimized = statement.optimize(&logical)?;
+        let answers = columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)?;
+        let columns = columns_of(&view.definition, answers, &tables)?;
+        let renamed = logical.schema().iter().zip(&columns).map(|((qualifier, field), column)| {
+            Expr::Column(PlanColumn::new(qualifier.cloned(), field.name())).alias(column.name.to_lowercase())
+        });
+        let renamed: Vec<Expr> = renamed.collect();
+        let plan = LogicalPlanBuilder::from(logical).project(renamed)?.build()?;
+        Ok((plan, columns))
+    }
+
+    async fn pin_materialized(
+        &self,
+        view: &Parsed,
+        tables: &Tables,
+        meaning: String,
+        notes: &Arc<Notes>,
+        hash_join: bool,
+    ) -> Result<Pinned> {
+        let definition = &view.definition;
+        let materialized = definition.materialized.clone().unwrap_or_default();
+        let (plan, columns) = self.plan_view(view, tables, hash_join)?;
+        check_deterministic(&plan)?;
+        let day = day_of(&materialized, &columns)?;
+        let plan = match (&day, materialized.start) {
+            (Some(day), Some(start)) => {
+                let day = Expr::Column(PlanColumn::from_name(day.as_str()));
+                let start = date(start.to_epoch_days());
+                LogicalPlanBuilder::from(plan).filter(day.gt_eq(start))?.build()?
+            }
+            _ => plan,
+        };
+        let fields = columns.iter().map(|column| {
+            // Its rows may come from files, whose columns may always be NULL.
+            Field::new(column.name.to_lowercase(), column.data_type.clone(), true)
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let declared = self.declared(view, &materialized)?;
+        let mut hash = Sha256::new();
+        hash.update(meaning.as_bytes());
+        hash.update(format!("{schema:?}").as_bytes());
+        let hash = first_128_bits(hash);
+
+        let state = self.engine.planner.statement(self.settings(hash_join)).into_state();
+        let body = Body {
+            id: view.id.clone(),
+            definition: Arc::clone(definition),
+            hash,
+            plan,
+            schema,
+            state,
+            declared,
+        };
+        let lineage = self.lineage(&body, day.as_deref())?;
+        let log = self.engine.views.warehouse.view(&view.id.database, &view.id.name);
+        let published = log.pin().await.map_err(views::Error::from)?.map(|published| (log, published));
+        let holds = self.engine.views.holds.of(&view.id);
+        let provider = ViewTable::new(body, lineage, published, holds, Arc::clone(notes))?;
+        Ok(pinned(view, columns, Arc::new(provider)))
+    }
+
+    /// The lineage of a view, found anew when the view or what it reads has another shape than before.
+    fn lineage(&self, body: &Body, day: Option<&str>) -> Result<Arc<Lineage>> {
+        let mut shape = Sha256::new();
+        shape.update(body.hash.to_le_bytes());
+        for (id, source) in sources(&body.plan)? {
+            let day = as_source(&source).and_then(|source| source.day_column());
+            shape.update(format!("{id} {day:?} {:?}", source.schema()).as_bytes());
+        }
+        let shape = first_128_bits(shape);
+        let lineages = &self.engine.lineages.0;
+        let known = lineages.lock().unwrap_or_else(PoisonError::into_inner).get(&body.id).cloned();
+        if let Some((_, lineage)) = known.filter(|(known, _)| *known == shape) {
+            return Ok(lineage);
+        }
+        let lineage = Arc::new(Lineage::of(&body.plan, &body.state, day, &body.declared)?);
+        let mut lineages = lineages.lock().unwrap_or_else(PoisonError::into_inner);
+        lineages.insert(body.id.clone(), (shape, Arc::clone(&lineage)));
+        Ok(lineage)
+    }
+
+    fn declared(&self, view: &Parsed, materialized: &Materialized) -> Result<Vec<Declared>> {
+        let declared = materialized.depends_on.iter().map(|dependency| {
+            let database = dependency.database.as_deref().unwrap_or(&view.definition.database);
+            let id = TableId::new(database, &dependency.table);
+            if !view.reads.contains(&id) {
+                return Err(Error::Invalid(format!(
+                    "DEPENDS ON names `{id}`, which the query of `{}` does not read",
+                    view.id
+                )));
+            }
+            let window = match dependency.kind {
+                DependencyKind::Window { preceding, following } => Some((preceding, following)),
+                DependencyKind::AsOfRefresh => None,
+            };
+            Ok(Declared { id, window })
+        });
+        declared.collect()
+    }
+
+    /// The texts that a view's answer depends on, its own and those of the plain views that it reads.
+    fn meaning(&self, view: &Parsed, below: &BTreeMap<TableId, String>) -> String {
+        let definition = &view.definition;
+        let mut meaning = format!(
+            "{MEANING}\n{}\n{}\n{:?}\n",
+            self.state.variables.time_zone(),
+            definition.query,
+            definition.columns.iter().map(|column| &column.name).collect::<Vec<_>>(),
+        );
+        if let Some(materialized) = &definition.materialized {
+            meaning += &format!("{:?} {:?}\n", materialized.partition_by, materialized.depends_on);
+        }
+        for read in &view.reads {
+            // A materialized view counts by the content of its units.
+            if let Some(text) = below.get(read) {
+                meaning += text;
+            }
+        }
+        meaning
+    }
+
+    /// The caller as views are planned: the server's settings, and nobody's variables.
+    fn as_owner(&self) -> Self {
+        let variables = self.owner_variables();
+        let time_zone = variables.time_zone().parse().unwrap_or(self.time_zone);
+        let warnings = Arc::clone(&self.state.warnings);
+        let state = State { warnings, ..State::of_owner(variables) };
+        Self { state, time_zone, ..self.clone() }
+    }
+
+    fn owner_variables(&self) -> Variables {
+        Variables::new(&self.engine.globals, false)
+    }
+}
+
+/// The query of a view's definition.
+pub fn query_of(definition: &Definition, mode: dialect::Mode) -> Result<Query> {
+    let parsed = dialect::parse(&definition.query, mode)?;
+    if parsed.parameters > 0 {
+        return Err(Error::Invalid("a view's query has no parameters".into()));
+    }
+    match parsed.statement {
+        Statement::Query(query) => Ok(*query),
+        _ => Err(Error::Invalid("a view is made of a query".into())),
+    }
+}
+
+/// The columns of a view as clients see them.
+fn columns_of(
+    definition: &Definition,
+    answers: Vec<answer::Column>,
+    tables: &Tables,
+) -> Result<Vec<catalog::Column>> {
+    if !definition.columns.is_empty() && definition.columns.len() != answers.len() {
+        return Err(Error::ViewColumns);
+    }
+    let mut names = BTreeSet::new();
+    let column = |(index, answer): (usize, answer::Column)| {
+        let listed = definition.columns.get(index);
+        let name = listed.map_or(answer.name, |column| column.name.clone());
+        if !names.insert(name.to_lowercase()) {
+            return Err(Error::DuplicateColumn(name));
+        }
+        let inherited = || {
+            let origin = answer.origin.as_ref()?;
+            let table = tables.by_key(&origin.database.to_lowercase(), &origin.table.to_lowercase())?;
+            let column = table.columns.iter().find(|column| column.name == origin.column)?;
+            Some(column.comment.clone())
+        };
+        let comment = listed.map(|column| column.comment.clone()).filter(|comment| !comment.is_empty());
+        Ok(catalog::Column {
+            name,
+            data_type: answer.data_type,
+            nullable: answer.nullable,
+            comment: comment.or_else(inherited).unwrap_or_default(),
+            is_partition: false,
+        })
+    };
+    answers.into_iter().enumerate().map(column).collect()
+}
+
+/// The column of PARTITION BY, in lower case.
+fn day_of(materialized: &Materialized, columns: &[catalog::Column]) -> Result<Option<String>> {
+    let Some(name) = &materialized.partition_by else { return Ok(None) };
+    let column = columns.iter().find(|column| column.name.to_lowercase() == name.to_lowercase());
+    match column {
+        Some(column) if column.data_type == DataType::Date32 => Ok(Some(name.to_lowercase())),
+        Some(_) => Err(Error::Invalid(format!("PARTITION BY `{name}`: a day is a column of type DATE"))),
+        None => Err(Error::UnknownColumn { column: name.clone(), clause: "partition by".into() }),
+    }
+}
+
+/// Refuses a query whose answer depends on when, where or by whom it is asked.
+fn check_deterministic(plan: &LogicalPlan) -> Result<()> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::ScalarFunction(call) = part {
+                    let volatile = call.func.signature().volatility == Volatility::Volatile;
+                    if volatile || functions::session::is_of_session(call.func.name()) {
+                        found = Some(call.func.name().to_uppercase());
+                        return Ok(TreeNodeRecursion::Stop);
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map_err(|error: DataFusionError| Error::from(error))?;
+    match found {
+        None => Ok(()),
+        Some(function) => Err(Error::Invalid(format!(
+            "a materialized view cannot call {function}(): its answer would depend on when, or for whom, it is computed"
+        ))),
+    }
+}
+
+fn inlined(view: &Parsed, plan: LogicalPlan, columns: Vec<catalog::Column>) -> Pinned {
+    pinned(view, columns, Arc::new(InlinedView::new(plan, None)))
+}
+
+fn pinned(view: &Parsed, columns: Vec<catalog::Column>, provider: Arc<dyn TableProvider>) -> Pinned {
+    Pinned {
+        database: view.definition.database.clone(),
+        table: view.definition.name.clone(),
+        columns: columns.into(),
+        max_characters: Arc::default(),
+        provider,
+        of_lake: true,
+    }
+}
+
+/// The name of a table as a statement's table names are.
+pub fn name_of(id: &TableId) -> TableName {
+    TableName { database: Some(id.database.clone()), table: id.name.clone() }
+}

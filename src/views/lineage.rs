@@ -1,0 +1,357 @@
+//! Which source days a day of a view reads, found by asking its plan. It must not know which files there are.
+//!
+//! A filter that puts one day on the output of a view's query is pushed down by the optimizer as far as it
+//! can go. What arrives at a scan tells which days of its table are read. That is tried for several days:
+//! where the same distances come out each time, they are the window of the input.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::datasource::source_as_provider;
+use datafusion::error::Result;
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::expr_rewriter::unnormalize_cols;
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, TableScan, lit};
+
+use super::calendar::Calendar;
+use super::provider::ViewTable;
+use crate::catalog::prune::Prune;
+use crate::catalog::{Pinned, TableId};
+use crate::lake::Digest;
+
+/// Days for which a plan is asked: ends of months and years, a leap day, each day of a week. Days since 1970.
+const PROBES: [i32; 12] = [
+    19_781, 19_782, 20_088, 20_177,
+    20_454, // 2024-02-28, 2024-02-29, 2024-12-31, 2025-03-30, 2026-01-01
+    20_649, 20_650, 20_651, 20_652, 20_653, 20_654, 20_655, // a week of 2026-07
+];
+/// How far from a day its source days are looked for.
+const REACH: i32 = 400;
+
+/// What a view reads.
+#[derive(Clone, Debug)]
+pub struct Lineage {
+    /// Its inputs; a table is among them once for each way in which it is read.
+    pub inputs: Vec<Input>,
+    /// Why its days cannot be refreshed one by one, and what to do about it. None: they can.
+    pub whole: Option<String>,
+}
+
+/// One scan of a view's plan.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// What is scanned.
+    pub id: TableId,
+    /// Which of its days.
+    pub days: Days,
+    /// Filters that are the same for every day of the view, as the scan gets them.
+    pub filters: Vec<Expr>,
+    /// Whether its changes make days stale.
+    pub is_followed: bool,
+}
+
+/// Which days of an input a day of a view reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Days {
+    /// All that there are.
+    All,
+    /// Those at these distances from the view's day, in their order: `-6` is six days before it.
+    At(Arc<[i32]>),
+}
+
+/// What is declared of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The input.
+    pub id: TableId,
+    /// Its window: days before and after. None: its changes alone make nothing stale.
+    pub window: Option<(u32, u32)>,
+}
+
+/// Something that a view can read day by day.
+#[async_trait]
+pub trait Source: Any + Send + Sync {
+    /// Which table or view it is.
+    fn id(&self) -> &TableId;
+
+    /// The column that tells the day, in lower case; None when it has none.
+    fn day_column(&self) -> Option<String>;
+
+    /// What tells versions of its days apart, for the days that `keep` keeps. Under None is what has no day.
+    async fn inputs(&self, filters: &[Expr], keep: &Keep, state: &dyn Session) -> Result<InputDays>;
+}
+
+/// Which of some days are asked for.
+pub type Keep<'a> = dyn Fn(&[Option<i32>]) -> Vec<bool> + Send + Sync + 'a;
+
+/// The days of an input.
+pub type InputDays = BTreeMap<Option<i32>, InputDay>;
+
+/// A day of an input as it is now.
+#[derive(Clone, Debug)]
+pub struct InputDay {
+    /// What tells versions of it apart; of a view's day, its content.
+    pub digest: Digest,
+    /// Why the digest does not count yet: the view's day is itself not fresh.
+    pub unsettled: Option<String>,
+}
+
+impl Lineage {
+    /// Finds the inputs of a view's query. `day` is the column of its output that tells the day, by its name
+    /// in lower case.
+    pub fn of(
+        body: &LogicalPlan,
+        state: &SessionState,
+        day: Option<&str>,
+        declared: &[Declared],
+    ) -> Result<Self> {
+        let Some(day) = day else {
+            let plan = state.optimize(body)?;
+            let inputs =
+                scans(&plan)?.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
+            return Ok(Self { inputs, whole: Some("it has no PARTITION BY".into()) });
+        };
+        let probe = |probe: &i32| {
+            let plan = state.optimize(&of_day(body.clone(), day, *probe, declared)?)?;
+            let scans = scans(&plan)?;
+            let accepted = scans.iter().map(|scan| accepted(scan, *probe, state));
+            Ok((accepted.collect::<Result<Vec<_>>>()?, scans, plan))
+        };
+        let probes: Vec<(Vec<Days>, Vec<TableScan>, LogicalPlan)> =
+            PROBES.iter().map(probe).collect::<Result<_>>()?;
+        let (days, first, plan) = &probes[0];
+        let same_scans = probes.iter().all(|(_, scans, _)| {
+            scans.len() == first.len()
+                && scans.iter().zip(first).all(|(scan, first)| scan.table_name == first.table_name)
+        });
+        if !same_scans {
+            let plan = state.optimize(body)?;
+            let inputs =
+                scans(&plan)?.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
+            return Ok(Self { inputs, whole: Some("what it reads differs in kind from day to day".into()) });
+        }
+
+        let mut inputs = vec![];
+        for (index, scan) in first.iter().enumerate() {
+            let mut input = Input::all(scan, declared)?;
+            if probes.iter().all(|(others, ..)| others[index] == days[index]) {
+                input.days = days[index].clone();
+            }
+            let constant =
+                |filter: &&Expr| probes.iter().all(|(_, scans, _)| scans[index].filters.contains(filter));
+            input.filters = scan.filters.iter().filter(constant).cloned().collect();
+            inputs.push(input);
+        }
+        let whole = why_whole(body, plan, &inputs, state, day)?;
+        Ok(Self { inputs, whole })
+    }
+
+    /// The inputs of which every day of the view reads every day there is, although they have days.
+    pub fn unbounded<'a>(&'a self, sources: &'a BTreeMap<TableId, Arc<dyn TableProvider>>) -> Vec<&'a Input> {
+        let has_days = |input: &&Input| {
+            let source = sources.get(&input.id).and_then(as_source);
+            source.is_some_and(|source| source.day_column().is_some())
+        };
+        self.inputs
+            .iter()
+            .filter(|input| input.days == Days::All && input.is_followed)
+            .filter(has_days)
+            .collect()
+    }
+}
+
+impl Input {
+    fn all(scan: &TableScan, declared: &[Declared]) -> Result<Self> {
+        let provider = source_as_provider(&scan.source)?;
+        let id = as_source(&provider).map(|source| source.id().clone());
+        let id = id.unwrap_or_else(|| {
+            TableId::new(scan.table_name.schema().unwrap_or_default(), scan.table_name.table())
+        });
+        let is_followed = !declared.iter().any(|declared| declared.id == id && declared.window.is_none());
+        Ok(Self { id, days: Days::All, filters: scan.filters.clone(), is_followed })
+    }
+}
+
+/// A provider as a source of days; None for one that is none.
+pub fn as_source(provider: &Arc<dyn TableProvider>) -> Option<&dyn Source> {
+    let any: &dyn Any = provider.as_ref();
+    let table = any.downcast_ref::<Pinned>().map(|table| table as &dyn Source);
+    table.or_else(|| any.downcast_ref::<ViewTable>().map(|view| view as &dyn Source))
+}
+
+#[async_trait]
+impl Source for Pinned {
+    fn id(&self) -> &TableId {
+        self.id()
+    }
+
+    fn day_column(&self) -> Option<String> {
+        self.day_column().map(|column| column.name().clone())
+    }
+
+    async fn inputs(&self, filters: &[Expr], keep: &Keep, state: &dyn Session) -> Result<InputDays> {
+        let days = self.inputs(filters, keep, state).await?;
+        Ok(days.into_iter().map(|(day, digest)| (day, InputDay { digest, unsettled: None })).collect())
+    }
+}
+
+/// The sources that a plan reads, each once.
+pub fn sources(plan: &LogicalPlan) -> Result<BTreeMap<TableId, Arc<dyn TableProvider>>> {
+    let mut sources = BTreeMap::new();
+    for scan in scans(plan)? {
+        let provider = source_as_provider(&scan.source)?;
+        if let Some(source) = as_source(&provider) {
+            sources.insert(source.id().clone(), Arc::clone(&provider));
+        }
+    }
+    Ok(sources)
+}
+
+/// A view's query for one of its days: the day on its output, and declared windows on its inputs.
+pub fn of_day(body: LogicalPlan, column: &str, day: i32, declared: &[Declared]) -> Result<LogicalPlan> {
+    let windows = declared.iter().filter_map(|declared| Some((&declared.id, declared.window?)));
+    let windows: BTreeMap<&TableId, (u32, u32)> = windows.collect();
+    let restricted = match windows.is_empty() {
+        true => body,
+        false => restrict(body, |id| {
+            let (preceding, following) = windows.get(id)?;
+            let first = day.saturating_sub(i32::try_from(*preceding).ok()?);
+            let last = day.saturating_add(i32::try_from(*following).ok()?);
+            Some(move |column: Expr| column.between(date(first), date(last)))
+        })?,
+    };
+    let day = Expr::Column(Column::from_name(column)).eq(date(day));
+    LogicalPlanBuilder::from(restricted).filter(day)?.build()
+}
+
+/// Puts a filter on the day of some sources.
+fn restrict<F: FnOnce(Expr) -> Expr>(
+    plan: LogicalPlan,
+    filter: impl Fn(&TableId) -> Option<F>,
+) -> Result<LogicalPlan> {
+    let changed = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::no(node)) };
+        let provider = source_as_provider(&scan.source)?;
+        let Some(source) = as_source(&provider) else { return Ok(Transformed::no(node)) };
+        let (Some(column), Some(filter)) = (source.day_column(), filter(source.id())) else {
+            return Ok(Transformed::no(node));
+        };
+        let column = Expr::Column(Column::new(Some(scan.table_name.clone()), column));
+        Ok(Transformed::yes(LogicalPlanBuilder::from(node).filter(filter(column))?.build()?))
+    })?;
+    Ok(changed.data)
+}
+
+/// All scans of data that a plan has, those in subqueries too, in the order of the plan.
+fn scans(plan: &LogicalPlan) -> Result<Vec<TableScan>> {
+    let mut scans = vec![];
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let provider = source_as_provider(&scan.source)?;
+            let any: &dyn Any = provider.as_ref();
+            if !any.is::<Calendar>() {
+                scans.push(scan.clone());
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(scans)
+}
+
+/// Which source days a scan reads for one day of the view.
+fn accepted(scan: &TableScan, day: i32, state: &SessionState) -> Result<Days> {
+    let provider = source_as_provider(&scan.source)?;
+    let Some(column) = as_source(&provider).and_then(Source::day_column) else { return Ok(Days::All) };
+    let candidates: Vec<Option<i32>> = (day - REACH..=day + REACH).map(Some).chain([None]).collect();
+    let kept = keep_days(&column, &scan.filters, &candidates, state)?;
+    let (of_days, without_day) = kept.split_at(kept.len() - 1);
+    // A window ends on both sides, and has no days that are NULL.
+    if without_day == [true] || of_days.first() == Some(&true) || of_days.last() == Some(&true) {
+        return Ok(Days::All);
+    }
+    let offsets = (-REACH..=REACH).zip(of_days).filter(|(_, kept)| **kept);
+    Ok(Days::At(offsets.map(|(offset, _)| offset).collect()))
+}
+
+/// Which of some days filters may let through.
+pub fn keep_days(
+    column: &str,
+    filters: &[Expr],
+    days: &[Option<i32>],
+    state: &dyn Session,
+) -> Result<Vec<bool>> {
+    let filters = unnormalize_cols(filters.iter().cloned());
+    let columns = Fields::from(vec![Field::new(column, DataType::Date32, true)]);
+    let values: Vec<[ScalarValue; 1]> = days.iter().map(|day| [ScalarValue::Date32(*day)]).collect();
+    let values: Vec<&[ScalarValue]> = values.iter().map(<[ScalarValue; 1]>::as_slice).collect();
+    Prune::new(&columns, &filters, state)?.keep(&values)
+}
+
+/// Why the days of a view cannot be refreshed one by one: a day could have rows although none of its source
+/// days exists, so that nothing tells which days there are; or rows could have no day.
+fn why_whole(
+    body: &LogicalPlan,
+    of_day: &LogicalPlan,
+    inputs: &[Input],
+    state: &SessionState,
+    day: &str,
+) -> Result<Option<String>> {
+    let windowed: Vec<bool> = inputs.iter().map(|input| input.days != Days::All).collect();
+    if !is_empty_without(of_day, &windowed, state)? {
+        let unbounded = inputs.iter().find(|input| input.days == Days::All);
+        return Ok(Some(match unbounded {
+            Some(input) => format!(
+                "each of its days would depend on every day of `{}`; tell which days it needs: DEPENDS ON ({} WINDOW n \
+                 DAY PRECEDING)",
+                input.id, input.id
+            ),
+            None => "a day has rows although none of its source days exists".into(),
+        }));
+    }
+    let without_day = Expr::Column(Column::from_name(day)).is_null();
+    let plan = state.optimize(&LogicalPlanBuilder::from(body.clone()).filter(without_day)?.build()?)?;
+    let mut without_days = vec![];
+    for scan in scans(&plan)? {
+        let provider = source_as_provider(&scan.source)?;
+        let column = as_source(&provider).and_then(Source::day_column);
+        let real = |column: String| keep_days(&column, &scan.filters, &PROBES.map(Some), state);
+        let reads_days = column.map(real).transpose()?.is_none_or(|kept| kept.contains(&true));
+        without_days.push(!reads_days);
+    }
+    if is_empty_without(&plan, &without_days, state)? {
+        return Ok(None);
+    }
+    Ok(Some(format!("`{day}` may be NULL; leave such rows out, or take the day from a partition column")))
+}
+
+/// Whether a plan can have no rows when some of its scans, those marked, have none.
+fn is_empty_without(plan: &LogicalPlan, marked: &[bool], state: &SessionState) -> Result<bool> {
+    let mut index = 0;
+    let emptied = plan.clone().transform_down_with_subqueries(|node| {
+        let LogicalPlan::TableScan(scan) = &node else { return Ok(Transformed::no(node)) };
+        let provider = source_as_provider(&scan.source)?;
+        let any: &dyn Any = provider.as_ref();
+        if any.is::<Calendar>() {
+            return Ok(Transformed::no(node));
+        }
+        index += 1;
+        if !marked.get(index - 1).copied().unwrap_or(false) {
+            return Ok(Transformed::no(node));
+        }
+        let schema = Arc::clone(&scan.projected_schema);
+        Ok(Transformed::yes(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema })))
+    })?;
+    let optimized = state.optimize(&emptied.data)?;
+    Ok(matches!(optimized, LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, .. })))
+}
+
+/// A date as a literal.
+pub fn date(day: i32) -> Expr {
+    lit(ScalarValue::Date32(Some(day)))
+}

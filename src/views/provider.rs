@@ -1,0 +1,614 @@
+//! A materialized view as a query reads it: what is fresh from the warehouse, the rest computed in the same
+//! plan. It must not know SQL's text, nor how units come to be published.
+//!
+//! ```text
+//! scan ─→ units: which there are, and the fingerprint that each should have
+//!           ├─ published with that fingerprint ─→ files of the warehouse ─┐
+//!           └─ all others ─→ the view's query, restricted to their days ──┴─→ one plan
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column, ScalarValue};
+use datafusion::datasource::provider_as_source;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::SessionState;
+use datafusion::logical_expr::utils::{conjunction, disjunction};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::prelude::SessionConfig;
+use sha2::{Digest as _, Sha256};
+
+use super::Error;
+use super::definition::{Definition, Materialized, WhenStale};
+use super::lineage::{self, Days, Declared, InputDay, InputDays, Keep, Lineage, Source, date, keep_days};
+use super::notes::{Notes, Origin};
+use super::published::{Fingerprint, Published, PublishedLog, PublishedUnit, Unit};
+use crate::catalog::{Pinned, TableId};
+use crate::lake::{Digest, first_128_bits};
+
+/// Up to so many ranges of days are written as ranges; more as a list.
+const RANGES_MAX: usize = 16;
+
+/// A view's query, ready to be restricted and run.
+#[derive(Debug)]
+pub struct Body {
+    /// Which view it is.
+    pub id: TableId,
+    /// What it says.
+    pub definition: Arc<Definition>,
+    /// Changes when the view's answer may change although its inputs are the same.
+    pub hash: u128,
+    /// The query over pinned inputs. Its columns have the names of `schema` and no qualifiers.
+    pub plan: LogicalPlan,
+    /// Names in lower case; types as the running plan has them.
+    pub schema: SchemaRef,
+    /// What the query is planned with, whoever asks.
+    pub state: SessionState,
+    /// What is declared of its inputs.
+    pub declared: Vec<Declared>,
+}
+
+/// A materialized view over one consistent set of inputs and one published version.
+pub struct ViewTable {
+    body: Body,
+    lineage: Arc<Lineage>,
+    sources: BTreeMap<TableId, Arc<dyn TableProvider>>,
+    published: Option<(Arc<PublishedLog>, Arc<Published>)>,
+    holds: BTreeMap<Unit, Fingerprint>,
+    notes: Arc<Notes>,
+}
+
+/// The units of a view that were asked for, as they should be now.
+#[derive(Debug, Default)]
+pub struct Units {
+    /// Each with the fingerprint that it should have, or why there is none yet.
+    pub expected: BTreeMap<Unit, Result<Fingerprint, String>>,
+    /// Whether there may be rows without a day, which are never published.
+    pub has_rows_without_day: bool,
+    /// What the inputs are, in the order of the lineage's.
+    inputs: Vec<InputDays>,
+}
+
+/// The state of a unit, as far as its inputs and what is published tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// What is published is what would be computed now.
+    Fresh,
+    /// It was published, and its definition or inputs changed since, or a view that it reads is not fresh.
+    Stale,
+    /// It was never published.
+    Missing,
+    /// As made from the inputs of now it fails a CHECK.
+    Held,
+}
+
+/// A source day that a unit reads.
+#[derive(Clone, Debug)]
+pub struct UnitInput {
+    /// The table or view.
+    pub id: TableId,
+    /// Days since 1970-01-01; None for all that an input has, and for what has no day.
+    pub day: Option<i32>,
+    /// What it is now.
+    pub state: InputDay,
+}
+
+impl ViewTable {
+    /// The view over its pinned inputs. `lineage` is that of `body`.
+    pub fn new(
+        body: Body,
+        lineage: Arc<Lineage>,
+        published: Option<(Arc<PublishedLog>, Arc<Published>)>,
+        holds: BTreeMap<Unit, Fingerprint>,
+        notes: Arc<Notes>,
+    ) -> Result<Self> {
+        let sources = lineage::sources(&body.plan)?;
+        Ok(Self { body, lineage, sources, published, holds, notes })
+    }
+
+    /// What the view is.
+    pub fn definition(&self) -> &Definition {
+        &self.body.definition
+    }
+
+    /// What it reads.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// The tables and views that it reads, by id.
+    pub fn sources(&self) -> &BTreeMap<TableId, Arc<dyn TableProvider>> {
+        &self.sources
+    }
+
+    /// The column that tells the day, in lower case; None when the view is one unit.
+    pub fn partition_column(&self) -> Option<String> {
+        let column = self.materialized().partition_by.as_ref()?;
+        self.lineage.whole.is_none().then(|| column.to_lowercase())
+    }
+
+    /// What is published of a unit.
+    pub fn published(&self, unit: Unit) -> Option<&PublishedUnit> {
+        self.published.as_ref()?.1.units.get(&unit)
+    }
+
+    /// What is published.
+    pub fn published_version(&self) -> Option<&Arc<Published>> {
+        self.published.as_ref().map(|(_, published)| published)
+    }
+
+    /// The units that there are, of the days that `keep` keeps.
+    pub async fn units(&self, keep: &Keep<'_>) -> Result<Units> {
+        if self.partition_column().is_none() {
+            let mut units = Units::default();
+            for input in &self.lineage.inputs {
+                units.inputs.push(self.input_days(input, &|days| vec![true; days.len()]).await?);
+            }
+            let expected = self.fingerprint(None, &units.inputs);
+            units.expected.insert(Unit::Whole, expected);
+            return Ok(units);
+        }
+        let start = self.materialized().start.map(day_number);
+        let wanted = |days: &[Option<i32>]| {
+            let begun = |day: &Option<i32>| day.is_none() || start.is_none_or(|start| *day >= Some(start));
+            keep(days).into_iter().zip(days).map(|(kept, day)| kept && begun(day)).collect::<Vec<bool>>()
+        };
+        let mut units = Units::default();
+        for input in &self.lineage.inputs {
+            let days = match &input.days {
+                Days::All => self.input_days(input, &|days| vec![true; days.len()]).await?,
+                Days::At(offsets) => {
+                    // A source day is read by the days around it, mirrored.
+                    let keep = |days: &[Option<i32>]| {
+                        let mut kept = Vec::with_capacity(days.len());
+                        for day in days {
+                            let readers = readers(*day, offsets);
+                            kept.push(wanted(&readers).contains(&true));
+                        }
+                        kept
+                    };
+                    self.input_days(input, &keep).await?
+                }
+            };
+            units.inputs.push(days);
+        }
+
+        let mut candidates: Vec<Option<i32>> = vec![];
+        for (input, days) in self.lineage.inputs.iter().zip(&units.inputs) {
+            if let Days::At(offsets) = &input.days {
+                candidates.extend(days.keys().flat_map(|day| readers(*day, offsets)));
+            }
+        }
+        candidates.sort_unstable();
+        candidates.dedup();
+        let kept = wanted(&candidates);
+        for day in candidates.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(day, _)| day) {
+            match day.map(|number| (number, unit_of(number))) {
+                Some((number, Some(unit))) => {
+                    let expected = self.fingerprint(Some(number), &units.inputs);
+                    units.expected.insert(unit, expected);
+                }
+                // A date that no calendar has is as good as none.
+                Some((_, None)) | None => units.has_rows_without_day = true,
+            }
+        }
+        Ok(units)
+    }
+
+    /// How a unit stands.
+    pub fn freshness(&self, unit: Unit, expected: &Result<Fingerprint, String>) -> Freshness {
+        match (expected, self.published(unit)) {
+            (Ok(expected), Some(published)) if published.fingerprint == *expected => Freshness::Fresh,
+            (Ok(expected), _) if self.holds.get(&unit) == Some(expected) => Freshness::Held,
+            (_, Some(_)) => Freshness::Stale,
+            (_, None) => Freshness::Missing,
+        }
+    }
+
+    /// What a unit reads, as it is now.
+    pub fn inputs_of(&self, unit: Unit, units: &Units) -> Vec<UnitInput> {
+        let mut inputs = vec![];
+        for (input, days) in self.lineage.inputs.iter().zip(&units.inputs) {
+            if !input.is_followed {
+                continue;
+            }
+            let id = &input.id;
+            match (&input.days, unit) {
+                (Days::At(offsets), Unit::Day(day)) => {
+                    let number = day_number(day);
+                    let read = offsets.iter().filter_map(|offset| days.get_key_value(&Some(number + offset)));
+                    inputs.extend(read.map(|(day, state)| UnitInput {
+                        id: id.clone(),
+                        day: *day,
+                        state: state.clone(),
+                    }));
+                }
+                _ => {
+                    let mut state = InputDay { digest: Digest::default(), unsettled: None };
+                    for (day, input) in days {
+                        state.digest += with_day(*day, &input.digest);
+                        state.unsettled = state.unsettled.or_else(|| input.unsettled.clone());
+                    }
+                    inputs.push(UnitInput { id: id.clone(), day: None, state });
+                }
+            }
+        }
+        inputs
+    }
+
+    /// The view's query for some units, with the columns' names as the view shows them.
+    pub async fn compute(&self, units: &[Unit], names: &[String]) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = union(self.live(units, false)?, &self.body.schema)?;
+        let renamed = self.body.schema.fields().iter().zip(names);
+        let renamed = renamed.map(|(field, name)| column(field.name()).alias(name.clone()));
+        let plan = LogicalPlanBuilder::from(plan).project(renamed)?.build()?;
+        self.body.state.create_physical_plan(&plan).await
+    }
+
+    /// What its query runs with.
+    pub fn session_config(&self) -> &SessionConfig {
+        self.body.state.config()
+    }
+
+    fn materialized(&self) -> &Materialized {
+        self.body.definition.materialized.as_ref().expect("only materialized views are made into this")
+    }
+
+    async fn input_days(&self, input: &lineage::Input, keep: &Keep<'_>) -> Result<InputDays> {
+        match self.sources.get(&input.id).and_then(lineage::as_source) {
+            Some(source) if input.is_followed || input.days != Days::All => {
+                source.inputs(&input.filters, keep, &self.body.state).await
+            }
+            _ => Ok(InputDays::new()),
+        }
+    }
+
+    /// What a unit would be made from now; or why it should wait for a view that it reads.
+    fn fingerprint(&self, day: Option<i32>, inputs: &[InputDays]) -> Result<Fingerprint, String> {
+        let mut hash = Sha256::new();
+        hash.update(self.body.hash.to_le_bytes());
+        let mut take = |index: usize, position: i32, input: &InputDay| {
+            hash.update((index as u64).to_le_bytes());
+            hash.update(position.to_le_bytes());
+            hash.update(input.digest.hash.to_le_bytes());
+            input.unsettled.clone().map_or(Ok(()), Err)
+        };
+        for (index, (input, days)) in self.lineage.inputs.iter().zip(inputs).enumerate() {
+            if !input.is_followed {
+                continue;
+            }
+            match (&input.days, day) {
+                (Days::At(offsets), Some(day)) => {
+                    for offset in offsets.iter() {
+                        if let Some(input) = days.get(&Some(day + offset)) {
+                            take(index, *offset, input)?;
+                        }
+                    }
+                }
+                _ => {
+                    for (day, input) in days {
+                        take(index, day.unwrap_or(i32::MIN), input)?;
+                    }
+                }
+            }
+        }
+        Ok(Fingerprint(first_128_bits(hash)))
+    }
+
+    /// Decides for each unit where its rows come from.
+    fn split(&self, units: &Units) -> Result<Split> {
+        let when_stale = self.materialized().when_stale;
+        let servable = self.published.as_ref().is_some_and(|(_, published)| self.has_all_columns(published));
+        let mut split = Split::default();
+        let mut origins: BTreeMap<Origin, Vec<Unit>> = BTreeMap::new();
+        for (unit, expected) in &units.expected {
+            let freshness = self.freshness(*unit, expected);
+            let is_published = servable && self.published(*unit).is_some();
+            let origin = match (freshness, when_stale) {
+                (Freshness::Fresh, _) => None,
+                (Freshness::Held, _) if is_published => Some(Origin::Held),
+                (Freshness::Held, _) => Some(Origin::LeftOut),
+                (_, WhenStale::Serve) if is_published => Some(Origin::Stale),
+                (_, WhenStale::Fail) => return Err(self.not_fresh(*unit, expected)),
+                _ => Some(Origin::Live),
+            };
+            match origin {
+                None | Some(Origin::Held | Origin::Stale) => split.published.push(*unit),
+                Some(Origin::Live) => split.live.push(*unit),
+                Some(Origin::LeftOut) => {}
+            }
+            if let Some(origin) = origin {
+                origins.entry(origin).or_default().push(*unit);
+            }
+        }
+        for (origin, units) in origins {
+            self.notes.take(&self.body.id, origin, units);
+        }
+        split.rows_without_day = units.has_rows_without_day;
+        Ok(split)
+    }
+
+    fn not_fresh(&self, unit: Unit, expected: &Result<Fingerprint, String>) -> DataFusionError {
+        let reason = match (expected, self.published(unit)) {
+            (Err(reason), _) => reason.clone(),
+            (Ok(_), Some(_)) => "its definition or its sources changed".to_owned(),
+            (Ok(_), None) => "it was never published".to_owned(),
+        };
+        Error::NotFresh { view: self.body.id.clone(), unit, reason }.into()
+    }
+
+    fn has_all_columns(&self, published: &Published) -> bool {
+        let names: Vec<String> =
+            published.snapshot.schema().fields().iter().map(|field| field.name().to_lowercase()).collect();
+        self.body.schema.fields().iter().all(|field| names.contains(field.name()))
+    }
+
+    /// The published rows of some units.
+    fn published_rows(&self, units: &[Unit]) -> Result<Option<LogicalPlan>> {
+        let Some((log, published)) = self.published.as_ref().filter(|_| !units.is_empty()) else {
+            return Ok(None);
+        };
+        let (location, reader) = (log.location().clone(), Arc::clone(log.reader()));
+        let table =
+            Pinned::of_version(self.body.id.clone(), location, Arc::clone(&published.snapshot), reader);
+        let scan = LogicalPlanBuilder::scan("published", provider_as_source(Arc::new(table)), None)?;
+        let scan = match self.partition_column() {
+            Some(day) if units.len() < published.units.len() => scan.filter(of_days(&day, units, false))?,
+            _ => scan,
+        };
+        Ok(Some(scan.project(self.outputs())?.build()?))
+    }
+
+    /// The view's query restricted to some units: the plans whose rows together are theirs.
+    fn live(&self, units: &[Unit], rows_without_day: bool) -> Result<Vec<LogicalPlan>> {
+        let body = || LogicalPlanBuilder::from(self.body.plan.clone());
+        let Some(day) = self.partition_column() else {
+            return Ok(if units.is_empty() {
+                vec![]
+            } else {
+                vec![body().project(self.outputs())?.build()?]
+            });
+        };
+        let mut plans = vec![];
+        if self.body.declared.iter().any(|declared| declared.window.is_some()) {
+            // What is declared of a day's inputs is told of one day: each is a plan of its own.
+            for number in units.iter().filter_map(Unit::day_number) {
+                let plan = lineage::of_day(self.body.plan.clone(), &day, number, &self.body.declared)?;
+                plans.push(LogicalPlanBuilder::from(plan).project(self.outputs())?.build()?);
+            }
+            if rows_without_day {
+                let without_day = column(&day).is_null();
+                plans.push(body().filter(without_day)?.project(self.outputs())?.build()?);
+            }
+        } else if !units.is_empty() || rows_without_day {
+            let days = of_days(&day, units, rows_without_day);
+            plans.push(body().filter(days)?.project(self.outputs())?.build()?);
+        }
+        Ok(plans)
+    }
+
+    /// The view's columns, of the types that it promises.
+    fn outputs(&self) -> Vec<Expr> {
+        let output = |field: &arrow::datatypes::FieldRef| {
+            cast(column(field.name()), field.data_type().clone()).alias(field.name().clone())
+        };
+        self.body.schema.fields().iter().map(output).collect()
+    }
+}
+
+/// Where the rows of the units come from.
+#[derive(Debug, Default)]
+struct Split {
+    published: Vec<Unit>,
+    live: Vec<Unit>,
+    rows_without_day: bool,
+}
+
+#[async_trait]
+impl TableProvider for ViewTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.body.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // The view's query is planned under its own settings, so a filter that might mean something else
+        // under them stays outside.
+        let support = |filter: &&Expr| match is_plain(filter) {
+            true => TableProviderFilterPushDown::Inexact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let units = self.units(&|days| self.keep(filters, days)).await?;
+        let split = self.split(&units)?;
+        let mut parts = Vec::from_iter(self.published_rows(&split.published)?);
+        parts.extend(self.live(&split.live, split.rows_without_day)?);
+
+        let mut plan = LogicalPlanBuilder::from(union(parts, &self.body.schema)?);
+        if let Some(filter) = conjunction(filters.iter().cloned()) {
+            plan = plan.filter(filter)?;
+        }
+        if let Some(projection) = projection {
+            let fields = self.body.schema.fields();
+            plan = plan.project(projection.iter().map(|index| column(fields[*index].name())))?;
+        }
+        let plan = plan.limit(0, limit)?.build()?;
+        self.body.state.create_physical_plan(&plan).await
+    }
+}
+
+#[async_trait]
+impl Source for ViewTable {
+    fn id(&self) -> &TableId {
+        &self.body.id
+    }
+
+    fn day_column(&self) -> Option<String> {
+        self.partition_column()
+    }
+
+    async fn inputs(&self, _filters: &[Expr], keep: &Keep, _state: &dyn Session) -> Result<InputDays> {
+        let units = self.units(keep).await?;
+        let serves = self.materialized().when_stale == WhenStale::Serve;
+        let mut days = InputDays::new();
+        for (unit, expected) in &units.expected {
+            let freshness = self.freshness(*unit, expected);
+            // A unit that is answered from what is published counts by what that is.
+            let counts = match freshness {
+                Freshness::Fresh | Freshness::Held => true,
+                Freshness::Stale => serves,
+                Freshness::Missing => false,
+            };
+            let published = self.published(*unit);
+            let digest = published.map(|published| Digest {
+                hash: published.content.sum.wrapping_add(u128::from(published.content.rows)),
+                files: published.files.len() as u64,
+                bytes: published.bytes,
+                changed: Some(published.published_at),
+            });
+            let unsettled = (!counts).then(|| match unit {
+                Unit::Day(day) => format!("`{}` of {day} is not fresh", self.body.id),
+                Unit::Whole => format!("`{}` is not fresh", self.body.id),
+            });
+            let day = InputDay { digest: digest.unwrap_or_default(), unsettled };
+            days.insert(unit.day_number(), day);
+        }
+        if units.has_rows_without_day {
+            let unsettled = Some(format!("`{}` has rows without a day", self.body.id));
+            days.insert(None, InputDay { digest: Digest::default(), unsettled });
+        }
+        Ok(days)
+    }
+}
+
+impl ViewTable {
+    /// Which days the filters of a query may need.
+    fn keep(&self, filters: &[Expr], days: &[Option<i32>]) -> Vec<bool> {
+        let Some(column) = self.partition_column() else { return vec![true; days.len()] };
+        // A filter that cannot be evaluated for days alone is evaluated for rows.
+        keep_days(&column, filters, days, &self.body.state).unwrap_or_else(|_| vec![true; days.len()])
+    }
+}
+
+impl fmt::Debug for ViewTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ViewTable").field("id", &self.body.id).finish_non_exhaustive()
+    }
+}
+
+/// The days that read a source day.
+fn readers(day: Option<i32>, offsets: &[i32]) -> Vec<Option<i32>> {
+    match day {
+        Some(day) => offsets.iter().map(|offset| Some(day - offset)).collect(),
+        None => vec![None],
+    }
+}
+
+/// A day's digest, so that the same files on another day are something else.
+fn with_day(day: Option<i32>, digest: &Digest) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(day.unwrap_or(i32::MIN).to_le_bytes());
+    hash.update(digest.hash.to_le_bytes());
+    Digest { hash: first_128_bits(hash), ..*digest }
+}
+
+/// Rows of these days, and, where asked for, rows without one.
+fn of_days(column_name: &str, units: &[Unit], without_day: bool) -> Expr {
+    let days: Vec<i32> = units.iter().filter_map(Unit::day_number).collect();
+    let mut ranges: Vec<(i32, i32)> = vec![];
+    for day in days.iter().copied() {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == day => *last = day,
+            _ => ranges.push((day, day)),
+        }
+    }
+    let of = || column(column_name);
+    let mut alternatives = if ranges.len() > RANGES_MAX {
+        vec![of().in_list(days.into_iter().map(date).collect(), false)]
+    } else {
+        let range = |(first, last): (i32, i32)| match first == last {
+            true => of().eq(date(first)),
+            false => of().between(date(first), date(last)),
+        };
+        ranges.into_iter().map(range).collect()
+    };
+    if without_day {
+        alternatives.push(of().is_null());
+    }
+    disjunction(alternatives).unwrap_or_else(|| Expr::Literal(ScalarValue::Boolean(Some(false)), None))
+}
+
+/// All rows of some plans with the columns of `schema`.
+fn union(parts: Vec<LogicalPlan>, schema: &SchemaRef) -> Result<LogicalPlan> {
+    let mut parts = parts.into_iter();
+    let Some(first) = parts.next() else {
+        let outputs = schema.fields().iter().map(|field| {
+            let null = ScalarValue::try_from(field.data_type())?;
+            Ok(Expr::Literal(null, None).alias(field.name().clone()))
+        });
+        let outputs: Vec<Expr> = outputs.collect::<Result<_>>()?;
+        return LogicalPlanBuilder::empty(true).project(outputs)?.limit(0, Some(0))?.build();
+    };
+    let mut all = LogicalPlanBuilder::from(first);
+    for part in parts {
+        all = all.union(part)?;
+    }
+    all.build()
+}
+
+/// Whether a filter means the same under any session's settings.
+fn is_plain(filter: &Expr) -> bool {
+    let depends = filter.exists(|part| {
+        Ok(!matches!(
+            part,
+            Expr::Column(_)
+                | Expr::Literal(..)
+                | Expr::BinaryExpr(_)
+                | Expr::Not(_)
+                | Expr::IsNull(_)
+                | Expr::IsNotNull(_)
+                | Expr::IsTrue(_)
+                | Expr::IsFalse(_)
+                | Expr::IsNotTrue(_)
+                | Expr::IsNotFalse(_)
+                | Expr::Negative(_)
+                | Expr::Between(_)
+                | Expr::InList(_)
+                | Expr::Like(_)
+        ))
+    });
+    !depends.unwrap_or(true)
+}
+
+fn column(name: &str) -> Expr {
+    Expr::Column(Column::from_name(name))
+}
+
+fn day_number(day: chrono::NaiveDate) -> i32 {
+    Unit::Day(day).day_number().expect("a day has a number")
+}
+
+fn unit_of(number: i32) -> Option<Unit> {
+    Unit::of_day_number(number)
+}
