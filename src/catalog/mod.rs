@@ -5,6 +5,7 @@
 mod load;
 mod table;
 
+pub mod days;
 pub mod definition;
 mod types;
 

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 
+use super::days::{self, SourceDay};
 use super::definition::{Definition, Format, PartitionType};
 use super::files::{DeltaLog, Files, Source};
 use super::layout::Layout;
@@ -167,6 +169,13 @@ impl Table {
         let columns = Arc::clone(&layout.columns);
         let reader = Arc::clone(&usable.shared.reader);
         Ok((columns, Arc::new(Pinned::new(self.id(), files, layout, reader, usable.format()))))
+    }
+
+    /// The days that have files, and whether each is complete.
+    pub async fn source_days(&self, now: DateTime<Utc>) -> Result<Vec<SourceDay>, Error> {
+        let usable = self.usable()?;
+        let files = usable.source.pin().await?;
+        Ok(days::of(&files, &usable.definition, now).await?)
     }
 
     /// Forgets listings and schema, so that the next statement sees what is there now.

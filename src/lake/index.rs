@@ -74,6 +74,8 @@ pub struct Files {
     /// Names and tags of all files, one after the other: an allocation for each would cost more than they do.
     text: Box<str>,
     packed: Box<[Packed]>,
+    /// Names of hidden files in the folder itself: one may say that the day is complete.
+    markers: Box<[Box<str>]>,
     /// By group; made when they are first asked for.
     digests: OnceLock<Box<[Digest]>>,
 }
@@ -207,12 +209,13 @@ impl Index {
         }
         listed.sort_unstable_by(|a, b| a.location.cmp(&b.location));
         let mut files = Vec::with_capacity(listed.len());
+        let markers = markers(&listed, &folder.path);
         for file in listed {
             if let Some(values) = self.values_of(folder, &file)? {
                 files.push((file, values));
             }
         }
-        Files::pack(folder, files)
+        Ok(Files { markers, ..Files::pack(folder, files)? })
     }
 
     /// The values of all levels of a file below `folder`; `None` when it is not data.
@@ -383,6 +386,13 @@ impl Selected {
     }
 }
 
+impl Selected {
+    /// Whether a file of this name, which is no data, lies in the day's folder.
+    pub fn has_marker(&self, name: &str) -> bool {
+        self.files.markers.iter().any(|marker| **marker == *name)
+    }
+}
+
 impl Files {
     fn pack(folder: &Folder, files: Vec<(ObjectMeta, Vec<ScalarValue>)>) -> Result<Self> {
         let mut groups = Vec::new();
@@ -408,7 +418,8 @@ impl Files {
         }
         groups.shrink_to_fit();
         let digests = OnceLock::new();
-        Ok(Self { folder: folder.path.clone(), groups, text: text.into(), packed: packed.into(), digests })
+        let (folder, markers) = (folder.path.clone(), Box::default());
+        Ok(Self { folder, groups, text: text.into(), packed: packed.into(), digests, markers })
     }
 
     fn digests(&self) -> &[Digest] {
@@ -488,6 +499,14 @@ impl fmt::Debug for Listings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Listings").field("bytes", &self.cache.weighted_size()).finish()
     }
+}
+
+/// Names of files that are no data, in a folder itself; a few of them.
+fn markers(listed: &[ObjectMeta], folder: &Path) -> Box<[Box<str>]> {
+    const MARKERS_MAX: usize = 16;
+    let no_data = |file: &&ObjectMeta| is_hidden(name_of(&file.location)) || is_marker(file, folder);
+    let names = listed.iter().filter(no_data).map(|file| relative(&file.location, folder));
+    names.filter(|name| !name.contains('/')).take(MARKERS_MAX).map(Box::from).collect()
 }
 
 fn position(text: &str, folder: &Folder) -> Result<u32> {
