@@ -83,7 +83,8 @@ struct OpenFile {
 /// Where the bytes of a file go.
 enum Sink {
     Local(tokio::fs::File, u64),
-    Remote(BufWriter, u64),
+    /// None: it is complete, or has failed to be, and has cleaned up.
+    Remote(Option<BufWriter>, u64),
 }
 
 impl Output {
@@ -242,7 +243,7 @@ impl Output {
         Ok((batch.num_rows() as u64, sum))
     }
 
-    async fn create(&self, day: Option<NaiveDate>) -> Result<OpenFile> {
+    async fn create(&mut self, day: Option<NaiveDate>) -> Result<OpenFile> {
         let file = format!("part-{}.zstd.parquet", durable::unique());
         let name = match (&self.day, day) {
             (None, _) => file,
@@ -263,7 +264,7 @@ impl Output {
             }
             None => {
                 let store = Arc::clone(&self.location.store);
-                Sink::Remote(BufWriter::with_capacity(store, path.clone(), PART_BYTES), 0)
+                Sink::Remote(Some(BufWriter::with_capacity(store, path.clone(), PART_BYTES)), 0)
             }
         };
         let properties = WriterProperties::builder()
@@ -372,7 +373,8 @@ impl OpenFile {
     async fn abort(self, location: &Location) {
         match self.writer.into_inner() {
             Sink::Local(file, _) => drop(file),
-            Sink::Remote(mut upload, _) => drop(upload.abort().await),
+            Sink::Remote(Some(mut upload), _) => drop(upload.abort().await),
+            Sink::Remote(None, _) => {}
         }
         let _ = durable::remove(location, &self.path).await;
     }
@@ -387,10 +389,11 @@ impl AsyncFileWriter for Sink {
                     *size += bytes.len() as u64;
                     file.write_all(&bytes).await?;
                 }
-                Self::Remote(upload, size) => {
+                Self::Remote(Some(upload), size) => {
                     *size += bytes.len() as u64;
                     upload.put(bytes).await?;
                 }
+                Self::Remote(None, _) => return Err(ParquetError::General("the file is finished".into())),
             }
             Ok(())
         }
@@ -401,7 +404,11 @@ impl AsyncFileWriter for Sink {
         async move {
             match self {
                 Self::Local(file, _) => file.flush().await?,
-                Self::Remote(upload, _) => upload.shutdown().await?,
+                Self::Remote(upload, _) => {
+                    if let Some(mut upload) = upload.take() {
+                        upload.shutdown().await?;
+                    }
+                }
             }
             Ok(())
         }

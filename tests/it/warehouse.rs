@@ -11,10 +11,13 @@ use arrow::datatypes::{DataType, Field, Schema};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use lakefront::catalog::Catalog;
 use lakefront::config::{Config, Interval};
+use lakefront::lake;
 use lakefront::lake::output::Output;
 use lakefront::views::publish::{Change, Columns, Done};
 use lakefront::views::published::{Content, Fingerprint, Published, PublishedLog, Unit, Warehouse};
 use tempfile::TempDir;
+
+use crate::s3::{Fault, Operation, S3Server};
 
 #[tokio::test]
 async fn what_is_published_is_read_back_and_only_that() {
@@ -135,6 +138,42 @@ async fn a_damaged_log_says_so_and_is_well_when_it_is_mended() {
     assert_eq!(told(&log.newest().await.unwrap().unwrap()), [(1, 10, 1), (2, 20, 1)]);
 }
 
+#[tokio::test]
+async fn a_store_that_fails_publishes_once_or_not_at_all() {
+    let server = S3Server::start().await;
+    let place = Place::new();
+    let log = place.log_in(&server).await;
+    publish(&log, None, &[(1, 10, &[5, 6])]).await;
+
+    // What passes by itself, or has happened although nobody said so.
+    for (round, fault) in [Fault::InternalError, Fault::SlowDown, Fault::Lost].into_iter().enumerate() {
+        for key in ["_delta_log/", "part-"] {
+            let base = log.newest().await.unwrap().unwrap();
+            let fingerprint = 20 + round as u128 * 2 + u128::from(key == "part-");
+            server.fail(Operation::Put, key, 1, fault);
+            let done = publish(&log, Some(&base), &[(1, fingerprint, &[fingerprint as i64])]).await;
+            assert_eq!(done, [(1, Done::Published)], "{fault:?} {key}");
+            server.heal();
+            let now = log.newest().await.unwrap().unwrap();
+            assert_eq!(now.snapshot.version(), base.snapshot.version() + 1, "{fault:?} {key}");
+            assert_eq!(told(&now), [(1, fingerprint, 1)]);
+        }
+    }
+    // What does not pass: nothing is published, and what was stays.
+    let base = log.newest().await.unwrap().unwrap();
+    for (key, fault) in
+        [("_delta_log/", Fault::InternalError), ("_delta_log/", Fault::AccessDenied), ("part-", Fault::Never)]
+    {
+        server.fail(Operation::Put, key, 1_000, fault);
+        let failed = try_publish(&log, Some(&base), &[(1, 99, &[99])]).await.unwrap_err();
+        assert!(failed.to_string().starts_with("cannot write `s3://lake/warehouse/mart/daily/"), "{failed}");
+        server.heal();
+        assert_eq!(told(&log.newest().await.unwrap().unwrap()), told(&base));
+    }
+    assert_eq!(publish(&log, Some(&base), &[(1, 99, &[99])]).await, [(1, Done::Published)]);
+    assert_eq!(told(&place.log_in(&server).await.newest().await.unwrap().unwrap()), [(1, 99, 1)]);
+}
+
 /// Other programs see the rows that we see. Their Python packages are beside those of the client tests.
 #[tokio::test]
 async fn other_programs_read_what_is_published() {
@@ -176,9 +215,23 @@ impl Place {
 
     /// The log as a server that has just started knows it.
     async fn log(&self) -> Arc<PublishedLog> {
+        self.log_with(|_| ()).await
+    }
+
+    /// The same, of a warehouse in a bucket.
+    async fn log_in(&self, server: &S3Server) -> Arc<PublishedLog> {
+        self.log_with(|config| {
+            server.configure(config);
+            config.warehouse = "s3://lake/warehouse".to_owned();
+        })
+        .await
+    }
+
+    async fn log_with(&self, configure: impl FnOnce(&mut Config)) -> Arc<PublishedLog> {
         let mut config =
             Config { listing_interval: Interval(TimeDelta::hours(1).to_std().unwrap()), ..Config::default() };
         config.resolve(self.folder.path());
+        configure(&mut config);
         let catalog = Catalog::open(&config).await.unwrap();
         Warehouse::new(&config, &catalog).unwrap().view("Mart", "Daily")
     }
@@ -204,13 +257,21 @@ async fn publish(
     base: Option<&Published>,
     days: &[(u32, u128, &[i64])],
 ) -> Vec<(u32, Done)> {
+    try_publish(log, base, days).await.unwrap()
+}
+
+async fn try_publish(
+    log: &PublishedLog,
+    base: Option<&Published>,
+    days: &[(u32, u128, &[i64])],
+) -> lake::Result<Vec<(u32, Done)>> {
     let schema = Arc::new(Schema::new(vec![
         Field::new("day", DataType::Date32, true),
         Field::new("n", DataType::Int64, true),
         Field::new("name", DataType::Utf8, true),
         Field::new("big", DataType::UInt64, true),
     ]));
-    let mut output = Output::new(log.location(), &schema, Some(0), now()).unwrap();
+    let mut output = Output::new(log.location(), &schema, Some(0), now())?;
     for (day, _, numbers) in days {
         let count = numbers.len();
         let columns: Vec<ArrayRef> = vec![
@@ -219,11 +280,11 @@ async fn publish(
             Arc::new(StringArray::from_iter_values(numbers.iter().map(|n| format!("n{n}")))),
             Arc::new(UInt64Array::from(vec![u64::MAX; count])),
         ];
-        output.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).await.unwrap();
+        output.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).await?;
     }
     let due: Vec<_> = days.iter().map(|(day, ..)| Some(date(*day))).collect();
     let columns = Columns { schema: Arc::clone(output.columns()), day: Some("day".to_owned()) };
-    let mut written = output.finish(&due).await.unwrap();
+    let mut written = output.finish(&due).await?;
     let changes = days.iter().map(|(number, fingerprint, _)| {
         let day_written = written.remove(&Some(date(*number))).unwrap();
         Change {
@@ -235,8 +296,8 @@ async fn publish(
         }
     });
     let changes = changes.collect();
-    let done = log.publish(base, &columns, changes, now()).await.unwrap();
-    days.iter().map(|(number, ..)| (*number, done[&day(*number)])).collect()
+    let done = log.publish(base, &columns, changes, now()).await?;
+    Ok(days.iter().map(|(number, ..)| (*number, done[&day(*number)])).collect())
 }
 
 /// Day, fingerprint and rows of what is published.

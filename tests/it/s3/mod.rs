@@ -46,6 +46,8 @@ pub enum Fault {
     Stall(usize),
     /// No answer.
     Never,
+    /// It is done, and there is no answer.
+    Lost,
     /// Another byte at this place of the object.
     WrongByte(usize),
     /// The listing misses the objects whose names contain this.

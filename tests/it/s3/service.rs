@@ -147,8 +147,8 @@ impl S3 for Service {
         mut request: S3Request<PutObjectInput>,
     ) -> S3Result<S3Response<PutObjectOutput>> {
         let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
-        self.enter(Operation::Put, &key).await?;
-        let _writing = self.writing.lock().await;
+        let fault = self.enter(Operation::Put, &key).await?;
+        let writing = self.writing.lock().await;
         let present = self.read(&bucket, &key).ok().map(|bytes| tag(&bytes));
         let (if_match, if_none_match) = (request.input.if_match.take(), request.input.if_none_match.take());
         let holds = |condition: &ETagCondition| present.as_ref().is_some_and(|tag| matches(condition, tag));
@@ -158,6 +158,10 @@ impl S3 for Service {
             return Err(s3_error!(PreconditionFailed));
         }
         let mut response = self.inner.put_object(request).await?;
+        drop(writing);
+        if fault == Some(Fault::Lost) {
+            return pending().await;
+        }
         response.output.e_tag = Some(tag(&self.read(&bucket, &key)?));
         Ok(response)
     }
