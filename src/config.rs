@@ -26,6 +26,10 @@ pub struct Config {
     pub views: String,
     /// Directory or object-store URL where published days live.
     pub warehouse: String,
+    /// How long versions of published days are kept that newer ones took the place of.
+    pub warehouse_retention: Interval,
+    /// Refreshes of views that run at once.
+    pub refreshes_at_once: usize,
     /// File of password verifiers; without it the server serves loopback only, as `root` without a password.
     pub users: Option<PathBuf>,
     /// Memory of all queries together.
@@ -73,6 +77,8 @@ impl Default for Config {
             catalog: "catalog".into(),
             views: "sql".into(),
             warehouse: "warehouse".into(),
+            warehouse_retention: Interval(Duration::from_secs(7 * 24 * 3_600)),
+            refreshes_at_once: 2,
             users: None,
             memory: ByteSize::gib(4),
             memory_per_query: None,
@@ -223,6 +229,7 @@ impl Config {
             ("threads", self.threads),
             ("max_connections", Some(self.max_connections)),
             ("max_running_queries", self.max_running_queries),
+            ("refreshes_at_once", Some(self.refreshes_at_once)),
         ];
         if let Some((field, _)) = at_least_one.into_iter().find(|(_, value)| *value == Some(0)) {
             return Err((field.into(), "must be at least 1"));

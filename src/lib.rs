@@ -7,7 +7,10 @@ pub mod cli;
 pub mod server;
 
 pub mod console;
+pub mod jobs;
 pub mod wire;
+
+pub mod refresh;
 
 pub mod engine;
 

@@ -20,6 +20,8 @@ use crate::config::Config;
 use crate::console;
 use crate::engine;
 use crate::engine::session::Engine;
+use crate::jobs::Jobs;
+use crate::refresh::Refresher;
 use crate::telemetry::{self, Metrics};
 use crate::views::Views;
 use crate::views::published::Warehouse;
@@ -44,7 +46,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let catalog = Catalog::open(&config).await?;
     let warehouse = Warehouse::new(&config, &catalog).map_err(catalog::Error::from)?;
     let views = Views::new(warehouse);
-    let engine = Engine::new(&config, Arc::clone(&catalog), views, clock)?;
+    let engine = Engine::new(&config, Arc::clone(&catalog), Arc::clone(&views), clock.clone())?;
+    let (of_refresher, tables) = (Arc::clone(&engine), Arc::clone(&catalog));
+    let refresher = Refresher::new(&config, of_refresher, tables, Arc::clone(&views), clock.clone())
+        .map_err(Error::Threads)?;
+    let jobs = Jobs::new(&config, refresher, views, clock);
     let connections = wire::Shared::new(&config, engine, users);
 
     let draining = CancellationToken::new();
@@ -56,6 +62,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         mysql_task: tokio::spawn(wire::serve(mysql, Arc::clone(&connections), draining.clone())),
         console_task: tokio::spawn(console::serve(console, Arc::new(pages), stopped.clone())),
         upkeep_task: tokio::spawn(fold_metrics(metrics, stopped.clone())),
+        jobs_task: tokio::spawn(jobs.run(draining.clone())),
         connections,
         draining,
         stopped,
@@ -74,6 +81,7 @@ pub struct Running {
     mysql_task: JoinHandle<()>,
     console_task: JoinHandle<io::Result<()>>,
     upkeep_task: JoinHandle<()>,
+    jobs_task: JoinHandle<()>,
     connections: Arc<wire::Shared>,
     /// Cancelled first: no new connections, not ready any more.
     draining: CancellationToken,
@@ -92,6 +100,7 @@ impl Running {
             info!(connections = connections.open_connections(), "shutdown waits for MySQL clients");
         })
         .await;
+        report_until_done(self.jobs_task, || info!("shutdown waits for refreshes")).await;
         self.stopped.cancel();
         report_until_done(self.console_task, || info!("shutdown waits for the console")).await;
         report_until_done(self.upkeep_task, || info!("shutdown waits for the metrics")).await;
@@ -212,6 +221,9 @@ pub enum Error {
     /// The engine cannot be built.
     #[error(transparent)]
     Engine(#[from] engine::error::Error),
+    /// The threads of refreshes cannot be started.
+    #[error("cannot start the threads of refreshes")]
+    Threads(#[source] io::Error),
     /// Metrics cannot be kept.
     #[error(transparent)]
     Telemetry(#[from] telemetry::Error),

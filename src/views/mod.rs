@@ -8,13 +8,12 @@ pub mod published;
 
 pub mod publish;
 
-pub mod failures;
-pub mod runs;
-
 pub mod calendar;
+pub mod failures;
 pub mod lineage;
 pub mod notes;
 pub mod provider;
+pub mod runs;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
+use datafusion::catalog::TableProvider;
 use tracing::warn;
 
 use super::published::{Content, Fingerprint, Published, PublishedLog, Record, Unit};
+use crate::catalog::{Pinned, TableId};
 use crate::lake::delta::action::{Action, Add};
-use crate::lake::delta::{history, schema, write};
+use crate::lake::delta::{Snapshot, history, schema, write};
 use crate::lake::store::Location;
 use crate::lake::{Error, Result, durable};
 
@@ -78,8 +80,8 @@ impl PublishedLog {
             }
             self.refresh();
             let unused = changes.iter().filter(|change| done.get(&change.unit) != Some(&Done::Published));
-            for file in unused.flat_map(|change| &change.files) {
-                self.discard(file).await;
+            for change in unused {
+                self.discard(&change.files).await;
             }
             if !actions.is_empty()
                 && let Err(error) = write::checkpoint_if_due(self.reader(), self.location(), version).await
@@ -122,13 +124,24 @@ impl PublishedLog {
         history::vacuum(self.reader(), self.location(), &keep).await
     }
 
-    /// Removes a file that never became part of the table.
-    async fn discard(&self, file: &Add) {
-        let path = file.path.split('/').fold(self.location().prefix.clone(), |path, part| path.join(part));
-        if let Err(error) = durable::remove(self.location(), &path).await {
-            // Vacuum removes it later.
-            warn!(%error, "cannot remove a file that was not published");
+    /// Removes files that never became part of the table.
+    pub async fn discard(&self, files: &[Add]) {
+        for file in files {
+            let prefix = self.location().prefix.clone();
+            let path = file.path.split('/').fold(prefix, |path, part| path.join(part));
+            if let Err(error) = durable::remove(self.location(), &path).await {
+                // Vacuum removes it later.
+                warn!(%error, "cannot remove a file that was not published");
+            }
         }
+    }
+
+    /// The rows of files that are not published yet, as a table.
+    pub fn rows_of(&self, id: &TableId, columns: &Columns, files: &[Add]) -> Result<Arc<dyn TableProvider>> {
+        let days = columns.day.iter().cloned().collect();
+        let snapshot = Snapshot::of_files(self.location(), Arc::clone(&columns.schema), days, files)?;
+        let (location, reader) = (self.location().clone(), Arc::clone(self.reader()));
+        Ok(Arc::new(Pinned::of_version(id.clone(), location, Arc::new(snapshot), reader)))
     }
 
     /// What the next version has to say.

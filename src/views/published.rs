@@ -3,7 +3,7 @@
 //!
 //! The record of a unit is in the tags of its files, so that rows and record are one commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,6 +67,15 @@ pub struct PublishedLog {
     /// Versions that somebody may still read; vacuum leaves their files alone.
     held: Mutex<Vec<Weak<Published>>>,
     failures: FailureFile,
+    /// Units that this server is refreshing now; one may be in several requests.
+    running: Mutex<Vec<Unit>>,
+}
+
+/// Units that are being refreshed, as long as it lives.
+#[derive(Debug)]
+pub struct Running<'a> {
+    log: &'a PublishedLog,
+    units: Vec<Unit>,
 }
 
 /// What was read of a log.
@@ -140,8 +149,19 @@ impl Warehouse {
 
 impl PublishedLog {
     fn new(location: Location, reader: Arc<Reader>, interval: Duration, failures: FailureFile) -> Self {
-        let (read, epoch, held) = Default::default();
-        Self { location, reader, interval, read, epoch, held, failures }
+        let (read, epoch, held, running) = Default::default();
+        Self { location, reader, interval, read, epoch, held, failures, running }
+    }
+
+    /// Notes that units are being refreshed.
+    pub fn begin(&self, units: Vec<Unit>) -> Running<'_> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).extend(&units);
+        Running { log: self, units }
+    }
+
+    /// The units that this server is refreshing now.
+    pub fn running(&self) -> BTreeSet<Unit> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// Which units could not be refreshed.
@@ -211,6 +231,17 @@ impl PublishedLog {
                 held.retain(|version| version.strong_count() > 0);
                 held.push(Arc::downgrade(&published));
                 Ok(Some(published))
+            }
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut running = self.log.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for unit in &self.units {
+            if let Some(index) = running.iter().position(|running| running == unit) {
+                running.swap_remove(index);
             }
         }
     }

@@ -45,6 +45,9 @@ pub struct Run {
     pub rows: u64,
     /// Bytes of the files that were written.
     pub bytes: u64,
+    /// Rows and bytes of each of its units that was computed.
+    #[serde(default)]
+    pub written: BTreeMap<String, (u64, u64)>,
     /// Most memory that its query had at once.
     pub peak_memory: u64,
     /// Why it failed; empty when it did not.

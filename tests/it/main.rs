@@ -20,6 +20,7 @@ mod lake_text;
 mod memory;
 mod operations;
 mod pairs;
+mod refresh;
 mod slt;
 mod statements;
 mod tableau;

@@ -4,6 +4,7 @@
 //! of its own, so that its answer does not depend on who asks. This module must not know when units are
 //! refreshed, nor how they are stored.
 
+mod check;
 mod open;
 #[cfg(test)]
 mod tests;

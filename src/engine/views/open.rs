@@ -22,7 +22,7 @@ use crate::views::published::Unit;
 /// A materialized view over one consistent set of inputs, and one published version of it.
 #[derive(Debug)]
 pub struct OpenView {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     provider: Arc<dyn TableProvider>,
     /// Its columns as clients see them.
     pub columns: Arc<[catalog::Column]>,

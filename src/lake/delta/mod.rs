@@ -143,6 +143,22 @@ async fn state_at(reader: &Arc<Reader>, location: &Location, until: Option<u64>)
 }
 
 impl Snapshot {
+    /// What a table of some files alone would be. It has no version.
+    pub fn of_files(
+        location: &Location,
+        schema: SchemaRef,
+        partition_columns: Vec<String>,
+        added: &[Add],
+    ) -> Result<Self> {
+        let refused = |reason| corrupt(location, reason);
+        let schema_string = schema::write(&schema).map_err(refused)?;
+        let metadata = MetaData { schema_string, partition_columns, ..MetaData::default() };
+        let protocol = Protocol { min_reader_version: 1, ..Protocol::default() };
+        let added = added.iter().map(|file| (file.path.clone(), file.clone())).collect();
+        let (protocol, metadata) = (Some(protocol), Some(metadata));
+        State { version: Some(0), protocol, metadata, added, ..State::default() }.snapshot(location)
+    }
+
     /// The number of the version.
     pub fn version(&self) -> u64 {
         self.version

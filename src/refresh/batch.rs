@@ -1,0 +1,378 @@
+//! Some units of one view: leased, computed, checked, published, and written down. It must not know why these units
+//! were chosen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::lease::{Lease, RENEWAL};
+use super::request::{End, Trigger, UnitOutcome};
+use super::{Key, Shared};
+use crate::catalog::TableId;
+use crate::engine;
+use crate::engine::views::OpenView;
+use crate::lake::output::{Day, Output};
+use crate::lake::{self, durable};
+use crate::views::failures::Failed;
+use crate::views::publish::{Change, Columns, Done};
+use crate::views::published::{Content, Fingerprint, PublishedLog, Unit};
+use crate::views::runs::{Run, State};
+
+/// A unit that is to be refreshed.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// Which.
+    pub unit: Unit,
+    /// What it will be made from.
+    pub fingerprint: Fingerprint,
+    /// The same, for people.
+    pub inputs: String,
+    /// Bytes of its source files.
+    pub bytes: u64,
+}
+
+/// Units of one view that are refreshed together.
+#[derive(Debug)]
+pub struct Batch {
+    id: TableId,
+    view: Arc<OpenView>,
+    work: Vec<Work>,
+    trigger: Trigger,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its units, as they were to be made.
+    pub keys: Vec<Key>,
+    /// How they ended.
+    pub units: Vec<UnitOutcome>,
+}
+
+/// Why units are not published.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// They cannot be computed.
+    #[error(transparent)]
+    Engine(#[from] engine::error::Error),
+    /// They cannot be written or published.
+    #[error(transparent)]
+    Lake(#[from] lake::Error),
+    /// Another server refreshes them now.
+    #[error("another server took over")]
+    LeaseLost,
+    /// The query gave rows of a day that was not asked for.
+    #[error("its query gave rows of {0}, which was not asked for")]
+    Foreign(String),
+    /// Somebody wants it to stop.
+    #[error("it was cancelled")]
+    Cancelled,
+}
+
+/// Units that were computed.
+struct Computed {
+    columns: Columns,
+    changes: Vec<Change>,
+    peak_memory: u64,
+}
+
+impl Batch {
+    /// Some units of a view, computed over the inputs that it was opened with.
+    pub fn new(id: TableId, view: Arc<OpenView>, work: Vec<Work>, trigger: Trigger) -> Self {
+        Self { id, view, work, trigger }
+    }
+
+    /// The view.
+    pub fn id(&self) -> &TableId {
+        &self.id
+    }
+
+    /// The units, as they would be made now.
+    pub fn keys(&self) -> Vec<Key> {
+        self.work.iter().map(|work| (self.id.clone(), work.unit, work.fingerprint)).collect()
+    }
+
+    /// Refreshes the units. One that fails does not keep the others from being published.
+    pub async fn refresh(self, shared: &Shared, stop: &CancellationToken) -> Finished {
+        let mut units = vec![];
+        let together: Vec<&Work> = self.work.iter().collect();
+        match self.attempt(shared, stop, &together).await {
+            Some(ended) => units = ended,
+            // One of them may be the reason.
+            None => {
+                for work in &self.work {
+                    units.extend(self.attempt(shared, stop, &[work]).await.into_iter().flatten());
+                }
+            }
+        }
+        Finished { keys: self.keys(), units }
+    }
+
+    /// Tries some units together. None: nothing is published, and each should be tried alone.
+    async fn attempt(
+        &self,
+        shared: &Shared,
+        stop: &CancellationToken,
+        work: &[&Work],
+    ) -> Option<Vec<UnitOutcome>> {
+        let log = shared.views.warehouse.view(&self.id.database, &self.id.name);
+        let mut run = self.new_run(work, shared.clock.now());
+        let _running = log.begin(work.iter().map(|work| work.unit).collect());
+        let tried = tokio::select! {
+            tried = self.leased(shared, &log, work, &mut run) => tried,
+            () = stop.cancelled() => Err(Error::Cancelled),
+        };
+        run.finished_at = shared.clock.now();
+        let ended = match tried {
+            Ok(None) => {
+                return Some(work.iter().map(|work| self.ended(work, &run, End::LeftToOthers, "")).collect());
+            }
+            Ok(Some(ends)) => {
+                let end_of = |unit: Unit| ends.get(&unit).cloned().unwrap_or((End::Failed, String::new()));
+                let ended = work.iter().map(|work| {
+                    let (end, error) = end_of(work.unit);
+                    self.ended(work, &run, end, &error)
+                });
+                ended.collect::<Vec<_>>()
+            }
+            Err(error) if work.len() > 1 && error.is_of_unit() => {
+                debug!(view = %self.id, units = work.len(), %error, "units failed together, and are tried alone");
+                return None;
+            }
+            Err(error) => {
+                let end = if matches!(error, Error::Cancelled) { End::Cancelled } else { End::Failed };
+                let text = error.to_string();
+                if error.is_of_unit() {
+                    let failed = work.iter().map(|work| (work.unit, Some(work.failed(false, &text))));
+                    self.note(&log, &failed.collect::<Vec<_>>(), run.finished_at).await;
+                }
+                work.iter().map(|work| self.ended(work, &run, end, &text)).collect()
+            }
+        };
+        if let Some(bad) = ended.iter().find(|unit| !unit.error.is_empty()) {
+            run.error.clone_from(&bad.error);
+            run.state = if bad.end == End::Cancelled { State::Cancelled } else { State::Failed };
+        }
+        self.told(&run, &ended);
+        if let Err(error) = shared.views.warehouse.runs().record(run).await {
+            warn!(view = %self.id, %error, "cannot write down a refresh");
+        }
+        Some(ended)
+    }
+
+    /// Refreshes units under a lease: how each ended. None when another server holds the lease.
+    async fn leased(
+        &self,
+        shared: &Shared,
+        log: &PublishedLog,
+        work: &[&Work],
+        run: &mut Run,
+    ) -> Result<Option<Ends>, Error> {
+        let lease = shared.leases.take(&self.id.database, &self.id.name, &lease_name(work)).await?;
+        let Some(lease) = lease else { return Ok(None) };
+        let published = tokio::select! {
+            published = self.publish(shared, log, work, &lease, run) => published,
+            lost = renew(&lease) => Err(lost),
+        };
+        if let Err(error) = lease.give_back().await {
+            // It ends by itself.
+            warn!(view = %self.id, %error, "cannot give back a lease");
+        }
+        published.map(Some)
+    }
+
+    /// Computes, checks and publishes units.
+    async fn publish(
+        &self,
+        shared: &Shared,
+        log: &PublishedLog,
+        work: &[&Work],
+        lease: &Lease,
+        run: &mut Run,
+    ) -> Result<Ends, Error> {
+        let Computed { columns, changes, peak_memory } = self.compute(log, work, shared.clock.now()).await?;
+        run.peak_memory = peak_memory;
+        for change in &changes {
+            let bytes = change.files.iter().map(|file| file.size.unsigned_abs()).sum::<u64>();
+            run.rows += change.content.rows;
+            run.bytes += bytes;
+            run.written.insert(change.unit.to_string(), (change.content.rows, bytes));
+        }
+
+        let (mut ends, mut passed) = (Ends::new(), vec![]);
+        for change in changes {
+            let rows = log.rows_of(&self.id, &columns, &change.files)?;
+            match self.view.check(rows).await? {
+                None => passed.push(change),
+                Some(reason) => {
+                    log.discard(&change.files).await;
+                    ends.insert(change.unit, (End::Failed, reason));
+                }
+            }
+        }
+        if !lease.is_held().await? {
+            return Err(Error::LeaseLost);
+        }
+        let base = self.view.table().published_version();
+        let done = log.publish(base.map(Arc::as_ref), &columns, passed, shared.clock.now()).await?;
+        ends.extend(done.into_iter().map(|(unit, done)| {
+            let end = match done {
+                Done::Published => End::Published,
+                Done::Same => End::Same,
+                Done::ByOther | Done::Overtaken => End::LeftToOthers,
+            };
+            (unit, (end, String::new()))
+        }));
+        let held = work.iter().map(|work| match ends.get(&work.unit) {
+            Some((End::Failed, reason)) => {
+                shared.views.holds.hold(&self.id, work.unit, work.fingerprint);
+                (work.unit, Some(work.failed(true, reason)))
+            }
+            _ => {
+                shared.views.holds.release(&self.id, work.unit);
+                (work.unit, None)
+            }
+        });
+        self.note(log, &held.collect::<Vec<_>>(), shared.clock.now()).await;
+        Ok(ends)
+    }
+
+    async fn compute(
+        &self,
+        log: &PublishedLog,
+        work: &[&Work],
+        now: DateTime<Utc>,
+    ) -> Result<Computed, Error> {
+        let units: Vec<Unit> = work.iter().map(|work| work.unit).collect();
+        let mut rows = self.view.compute(&units).await?;
+        let day =
+            self.view.table().partition_column().and_then(|day| {
+                rows.schema.fields().iter().position(|field| field.name().to_lowercase() == day)
+            });
+        let name = day.map(|index| rows.schema.field(index).name().clone());
+        let mut output = Output::new(log.location(), &rows.schema, day, now)?;
+        while let Some(batch) = rows.next().await {
+            output.write(&batch?).await?;
+        }
+        let columns = Columns { schema: Arc::clone(output.columns()), day: name };
+        let due: Vec<Option<NaiveDate>> = units.iter().map(|unit| unit.day()).collect();
+        let mut days: BTreeMap<Option<NaiveDate>, Day> = output.finish(&due).await?;
+        let mut changes = vec![];
+        for work in work {
+            let Day { files, rows, sum } = days.remove(&work.unit.day()).unwrap_or_default();
+            let content = Content { rows, sum };
+            let (fingerprint, inputs) = (work.fingerprint, work.inputs.clone());
+            changes.push(Change { unit: work.unit, fingerprint, content, inputs, files });
+        }
+        if let Some((day, of_day)) = days.pop_first() {
+            log.discard(&of_day.files).await;
+            for change in &changes {
+                log.discard(&change.files).await;
+            }
+            return Err(Error::Foreign(day.map_or("no day".to_owned(), |day| day.to_string())));
+        }
+        Ok(Computed { columns, changes, peak_memory: rows.peak_memory() as u64 })
+    }
+
+    /// Keeps what became of units, for queries, for people, and for the next run.
+    async fn note(&self, log: &PublishedLog, ended: &[(Unit, Option<Failed<'_>>)], now: DateTime<Utc>) {
+        if let Err(error) = log.failures().note(ended, now).await {
+            warn!(view = %self.id, %error, "cannot write down which units failed");
+        }
+    }
+
+    fn ended(&self, work: &Work, run: &Run, end: End, error: &str) -> UnitOutcome {
+        let duration = (run.finished_at - run.started_at).to_std().unwrap_or_default();
+        let (rows, bytes) = run.written.get(&work.unit.to_string()).copied().unwrap_or_default();
+        let (view, unit, error) = (self.id.clone(), work.unit, error.to_owned());
+        UnitOutcome { view, unit, end, rows, bytes, duration, error }
+    }
+
+    fn new_run(&self, work: &[&Work], started_at: DateTime<Utc>) -> Run {
+        let definition = self.view.table().definition();
+        Run {
+            id: durable::unique(),
+            database: definition.database.clone(),
+            view: definition.name.clone(),
+            trigger: self.trigger.to_string(),
+            started_at,
+            finished_at: started_at,
+            state: State::Success,
+            units: work.iter().map(|work| work.unit.to_string()).collect(),
+            rows: 0,
+            bytes: 0,
+            written: BTreeMap::new(),
+            peak_memory: 0,
+            error: String::new(),
+        }
+    }
+
+    fn told(&self, run: &Run, ended: &[UnitOutcome]) {
+        for unit in ended {
+            let outcome = match unit.end {
+                End::Published => "published",
+                End::Same => "unchanged",
+                End::LeftToOthers => "left_to_others",
+                End::Failed => "failed",
+                End::Cancelled | End::Waiting => "cancelled",
+            };
+            metrics::counter!("lakefront_refreshed_units_total", "outcome" => outcome).increment(1);
+        }
+        let seconds = (run.finished_at - run.started_at).as_seconds_f64();
+        metrics::histogram!("lakefront_refresh_seconds").record(seconds.max(0.0));
+        metrics::counter!("lakefront_refreshed_rows_total").increment(run.rows);
+        let units = run.units.join(" ");
+        match run.state {
+            State::Success => {
+                info!(view = %self.id, units, rows = run.rows, bytes = run.bytes, seconds, "refreshed");
+            }
+            State::Cancelled => info!(view = %self.id, units, "refresh cancelled"),
+            State::Failed => warn!(view = %self.id, units, error = run.error, "refresh failed"),
+        }
+    }
+}
+
+/// How units ended, and why those that are not published are not.
+type Ends = BTreeMap<Unit, (End, String)>;
+
+impl Work {
+    fn failed<'a>(&self, held: bool, text: &'a str) -> Failed<'a> {
+        Failed { fingerprint: self.fingerprint, held, text }
+    }
+}
+
+impl Error {
+    /// Whether it will fail again unless something changes, and so should wait.
+    fn is_of_unit(&self) -> bool {
+        match self {
+            Self::Engine(error) => !matches!(error, engine::error::Error::Changed(_)),
+            Self::Lake(error) => !matches!(error, lake::Error::Changed { .. }),
+            Self::Foreign(_) => true,
+            Self::LeaseLost | Self::Cancelled => false,
+        }
+    }
+}
+
+/// A lease is of a month: enough to share the work out, few enough to look at.
+fn lease_name(work: &[&Work]) -> String {
+    match work.first().and_then(|work| work.unit.day()) {
+        Some(day) => day.format("%Y-%m").to_string(),
+        None => "whole".to_owned(),
+    }
+}
+
+/// Renews a lease until it is lost.
+async fn renew(lease: &Lease) -> Error {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        match lease.renew().await {
+            Ok(true) => {}
+            Ok(false) => return Error::LeaseLost,
+            // The store may be well again before the term is over; the commit looks once more.
+            Err(error) => warn!(%error, "cannot renew a lease"),
+        }
+    }
+}

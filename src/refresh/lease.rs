@@ -1,0 +1,164 @@
+//! Leases: the right of one server to refresh some units of a view for a while. It must not know what refreshing
+//! is.
+//!
+//! A lease is a file that only one server can have created; its number is one more than that of the lease before,
+//! and the highest number holds. A lease ends when it is given back, or when its time is over: a server that died
+//! renews nothing. What is published never depends on leases: they only keep servers from doing the same work.
+//!
+//! ```text
+//! free ── create n+1 ──→ held ── renew ──→ held
+//!                         ├─ give back ──→ free
+//!                         └─ time is over → free
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::lake::store::Location;
+use crate::lake::{Error, Result, durable};
+
+/// How long a lease holds unless it is renewed. The clocks of servers must not be further apart than a part of it.
+pub const TERM: Duration = Duration::from_secs(60);
+
+/// How long a lease may be used before it is renewed.
+pub const RENEWAL: Duration = Duration::from_secs(20);
+
+/// The leases of a warehouse, as one server sees them.
+#[derive(Clone, Debug)]
+pub struct Leases {
+    warehouse: Location,
+    /// Who this server is: another one each time that it starts.
+    owner: Arc<str>,
+    clock: Clock,
+}
+
+/// A lease that this server has taken.
+#[derive(Debug)]
+pub struct Lease {
+    leases: Leases,
+    folder: Path,
+    number: u64,
+}
+
+/// What the file of a lease says.
+#[derive(Debug, Deserialize, Serialize)]
+struct Terms {
+    owner: String,
+    expires_at: DateTime<Utc>,
+    /// Tells two requests of one server apart.
+    request: String,
+}
+
+impl Leases {
+    /// The leases of the warehouse at this place, for a server that has just started.
+    pub fn new(warehouse: &Location, clock: Clock) -> Self {
+        Self { warehouse: warehouse.clone(), owner: durable::unique().into(), clock }
+    }
+
+    /// Takes the lease of `units`, such as a month, of a view; `None` when another server holds it.
+    pub async fn take(&self, database: &str, view: &str, units: &str) -> Result<Option<Lease>> {
+        let of_view = format!("{}.{}", database.to_lowercase(), view.to_lowercase());
+        let folder = self.warehouse.prefix.clone().join("_lakefront").join("leases");
+        let folder = folder.join(of_view).join(units);
+        let before = self.newest(&folder).await?;
+        if let Some((number, path)) = &before
+            && let Some(terms) = self.terms(path).await?
+            && terms.expires_at > self.clock.now()
+            && terms.owner != *self.owner
+        {
+            tracing::debug!(of = %terms.owner, number, units, "another server holds the lease");
+            return Ok(None);
+        }
+        let number = before.as_ref().map_or(1, |(number, _)| number + 1);
+        let lease = Lease { leases: self.clone(), folder, number };
+        if !durable::create(&self.warehouse, &lease.path(), self.new_terms(TERM)).await? {
+            return Ok(None);
+        }
+        // Only the newest number matters, and it stays, so that numbers never begin anew.
+        if let Some((_, path)) = before {
+            durable::remove(&self.warehouse, &path).await?;
+        }
+        Ok(Some(lease))
+    }
+
+    /// The newest lease in a folder.
+    async fn newest(&self, folder: &Path) -> Result<Option<(u64, Path)>> {
+        let files: Vec<_> = match self.warehouse.store.list(Some(folder)).try_collect().await {
+            Ok(files) => files,
+            Err(object_store::Error::NotFound { .. }) => vec![],
+            Err(error) => return Err(durable::store_error(&self.warehouse, "list", folder, error)),
+        };
+        let numbered = files.into_iter().filter_map(|file| {
+            let number = file.location.filename()?.strip_suffix(".json")?.parse().ok()?;
+            Some((number, file.location))
+        });
+        Ok(numbered.max())
+    }
+
+    /// What a lease says; `None` when it is gone in the meantime.
+    async fn terms(&self, path: &Path) -> Result<Option<Terms>> {
+        let Some(bytes) = durable::read(&self.warehouse, path).await? else { return Ok(None) };
+        let terms = serde_json::from_slice(&bytes);
+        terms.map(Some).map_err(|error| Error::Corrupt {
+            path: self.warehouse.show(path),
+            reason: format!("it is no lease: {error}; remove it"),
+        })
+    }
+
+    fn new_terms(&self, term: Duration) -> Bytes {
+        let term = TimeDelta::from_std(term).unwrap_or_default();
+        let terms = Terms {
+            owner: self.owner.to_string(),
+            expires_at: self.clock.now() + term,
+            request: durable::unique(),
+        };
+        serde_json::to_vec(&terms).expect("texts and times are JSON").into()
+    }
+}
+
+impl Lease {
+    /// Holds the lease for another term. False: it is another server's by now, and the work must not be published.
+    pub async fn renew(&self) -> Result<bool> {
+        if !self.is_held().await? {
+            return Ok(false);
+        }
+        durable::replace(&self.leases.warehouse, &self.path(), self.leases.new_terms(TERM)).await?;
+        // Another one may have taken it between the two requests.
+        self.is_newest().await
+    }
+
+    /// Whether nobody else has taken the lease, and it still runs.
+    pub async fn is_held(&self) -> Result<bool> {
+        let terms = self.leases.terms(&self.path()).await?;
+        let runs = terms.is_some_and(|terms| {
+            terms.owner == *self.leases.owner && terms.expires_at > self.leases.clock.now()
+        });
+        Ok(runs && self.is_newest().await?)
+    }
+
+    /// Gives the lease back.
+    pub async fn give_back(self) -> Result<()> {
+        if self.is_newest().await? {
+            let ended = self.leases.new_terms(Duration::ZERO);
+            durable::replace(&self.leases.warehouse, &self.path(), ended).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_newest(&self) -> Result<bool> {
+        let newest = self.leases.newest(&self.folder).await?;
+        Ok(newest.is_some_and(|(number, _)| number == self.number))
+    }
+
+    fn path(&self) -> Path {
+        self.folder.clone().join(format!("{:020}.json", self.number))
+    }
+}

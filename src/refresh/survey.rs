@@ -1,0 +1,289 @@
+//! What there is to do: the units of views that are not fresh, why, and which are next. It must not know how they are
+//! computed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Utc};
+use serde_json::{Map, Value};
+
+use super::batch::{Batch, Work};
+use super::ready::Readiness;
+use super::request::{End, Planned, Request, Trigger, UnitOutcome};
+use super::{Shared, Tried};
+use crate::catalog::TableId;
+use crate::engine::views::OpenView;
+use crate::views::definition::{DependencyKind, Materialized, Refresh};
+use crate::views::failures::Failures;
+use crate::views::provider::{Freshness, UnitInput};
+use crate::views::published::{Fingerprint, Unit};
+
+/// Units that are computed together.
+const UNITS_PER_BATCH: usize = 31;
+/// The same, of a view with windows: its units are computed side by side, not in one scan.
+const WINDOWS_PER_BATCH: usize = 4;
+/// Bytes of source files that are read for one batch.
+const BYTES_PER_BATCH: u64 = 1 << 30;
+/// Views that are looked at at once.
+const VIEWS_AT_ONCE: usize = 4;
+/// Source days that a unit's record names; it is for people.
+const INPUTS_NAMED: usize = 40;
+
+/// What there is to do.
+#[derive(Debug, Default)]
+pub struct Survey {
+    views: Vec<Surveyed>,
+    /// Views that cannot be looked at, and why.
+    pub problems: Vec<(TableId, String)>,
+    /// Units that are not fresh and may not be refreshed now, and why.
+    pub waiting: Vec<UnitOutcome>,
+    /// All units that were looked at.
+    pub planned: Vec<Planned>,
+}
+
+/// One view and what is to do of it.
+#[derive(Debug)]
+struct Surveyed {
+    id: TableId,
+    view: Arc<OpenView>,
+    /// By unit.
+    work: BTreeMap<Unit, Work>,
+    /// The newest unit that is fresh or could be.
+    newest: Option<Unit>,
+    trigger: Trigger,
+}
+
+impl Survey {
+    /// Looks at the views of a request, each over one consistent set of its inputs.
+    pub async fn of(shared: &Shared, request: &Request, tried: &Tried) -> Self {
+        let readiness = Readiness::new(&shared.catalog, shared.clock.now());
+        let looks = wanted(shared, request).into_iter().map(|id| {
+            let readiness = &readiness;
+            async move {
+                let looked = look(shared, &id, request, tried, readiness).await;
+                Ok::<_, std::convert::Infallible>((id, looked))
+            }
+        });
+        let looked = crate::lake::concurrently(looks, VIEWS_AT_ONCE).await;
+        let mut survey = Self::default();
+        for (id, looked) in looked.unwrap_or_default() {
+            match looked {
+                Ok(looked) => {
+                    survey.planned.extend(looked.planned);
+                    survey.waiting.extend(looked.waiting);
+                    survey.views.push(looked.view);
+                }
+                Err(problem) => survey.problems.push((id, problem)),
+            }
+        }
+        survey
+    }
+
+    /// Units that could be refreshed now.
+    pub fn left(&self) -> u64 {
+        self.views.iter().map(|view| view.work.len() as u64).sum()
+    }
+
+    /// What to do next: the newest unit of every view. When they are done, some older ones of a few views, newest
+    /// first, so that a day that becomes ready meanwhile does not wait for many others.
+    pub fn wave(&self) -> Vec<Batch> {
+        let newest = self.views.iter().filter_map(|view| {
+            let work = view.work.get(&view.newest?)?;
+            Some(view.batch(vec![work.clone()]))
+        });
+        let newest: Vec<Batch> = newest.collect();
+        if !newest.is_empty() {
+            return newest;
+        }
+        let mut older: Vec<(Unit, Batch)> = self
+            .views
+            .iter()
+            .filter_map(|view| Some((*view.work.last_key_value()?.0, view.batch(view.newest_together()))))
+            .collect();
+        older.sort_by_key(|(unit, _)| std::cmp::Reverse(*unit));
+        older.truncate(VIEWS_AT_ONCE);
+        older.into_iter().map(|(_, batch)| batch).collect()
+    }
+}
+
+impl Surveyed {
+    fn batch(&self, work: Vec<Work>) -> Batch {
+        Batch::new(self.id.clone(), Arc::clone(&self.view), work, self.trigger)
+    }
+
+    /// The newest units that can be computed together: of one month, which is what a lease is for.
+    fn newest_together(&self) -> Vec<Work> {
+        let has_windows = self
+            .view
+            .table()
+            .definition()
+            .materialized
+            .iter()
+            .flat_map(|view| &view.depends_on)
+            .any(|dependency| matches!(dependency.kind, DependencyKind::Window { .. }));
+        let most = if has_windows { WINDOWS_PER_BATCH } else { UNITS_PER_BATCH };
+        let month = |unit: Unit| unit.day().map(|day| (day.year(), day.month()));
+        let mut together: Vec<Work> = vec![];
+        let mut bytes = 0_u64;
+        for work in self.work.values().rev().take(most) {
+            bytes = bytes.saturating_add(work.bytes);
+            let fits = together
+                .first()
+                .is_none_or(|first| bytes <= BYTES_PER_BATCH && month(first.unit) == month(work.unit));
+            if !fits {
+                break;
+            }
+            together.push(work.clone());
+        }
+        together
+    }
+}
+
+/// What one look at a view found.
+struct Looked {
+    view: Surveyed,
+    waiting: Vec<UnitOutcome>,
+    planned: Vec<Planned>,
+}
+
+async fn look(
+    shared: &Shared,
+    id: &TableId,
+    request: &Request,
+    tried: &Tried,
+    readiness: &Readiness<'_>,
+) -> Result<Looked, String> {
+    let log = shared.views.warehouse.view(&id.database, &id.name);
+    let failures = log.failures().read().await.map_err(|error| error.to_string())?;
+    for (unit, failure) in failures.iter().filter(|(_, failure)| failure.held) {
+        shared.views.holds.hold(id, *unit, failure.fingerprint);
+    }
+    let view = Arc::new(shared.engine.open_view(id).await.map_err(|error| error.to_string())?);
+    let table = view.table();
+    let asked = |days: &[Option<i32>]| {
+        let is_asked = |day: &Option<i32>| {
+            let unit = day.and_then(Unit::of_day_number).and_then(Unit::day);
+            unit.is_some_and(|day| {
+                request.from.is_none_or(|from| day >= from) && request.to.is_none_or(|to| day < to)
+            })
+        };
+        days.iter().map(is_asked).collect()
+    };
+    let units = table.units(&asked).await.map_err(|error| error.to_string())?;
+
+    let (mut work, mut waiting, mut planned) = (BTreeMap::new(), vec![], vec![]);
+    let mut newest = None;
+    for (unit, expected) in &units.expected {
+        let unit = *unit;
+        let freshness = table.freshness(unit, expected);
+        let inputs = table.inputs_of(unit, &units);
+        let bytes = inputs.iter().map(|input| input.state.digest.bytes).sum();
+        let files = inputs.iter().map(|input| input.state.digest.files).sum();
+        let (state, reason) =
+            decide(unit, &freshness, expected, request, &failures, readiness, &inputs, shared.clock.now())
+                .await;
+        planned.push(Planned { unit, state, reason: reason.clone(), files, bytes });
+        let Ok(fingerprint) = expected else {
+            waiting.push(waits(id, unit, reason));
+            continue;
+        };
+        match state {
+            "fresh" => newest = newest.max(Some(unit)),
+            "waiting" | "failed" => {
+                if !tried.has(id, unit, *fingerprint) {
+                    waiting.push(waits(id, unit, reason));
+                }
+            }
+            _ if tried.has(id, unit, *fingerprint) => {}
+            _ => {
+                newest = newest.max(Some(unit));
+                let inputs = named(&inputs);
+                work.insert(unit, Work { unit, fingerprint: *fingerprint, inputs, bytes });
+            }
+        }
+    }
+    let view = Surveyed { id: id.clone(), view: Arc::clone(&view), work, newest, trigger: request.trigger };
+    Ok(Looked { view, waiting, planned })
+}
+
+fn waits(view: &TableId, unit: Unit, error: String) -> UnitOutcome {
+    let (rows, bytes, duration) = (0, 0, Duration::ZERO);
+    UnitOutcome { view: view.clone(), unit, end: End::Waiting, rows, bytes, duration, error }
+}
+
+/// The state of a unit in words, and why it is in it. `stale` and `missing` units are to be refreshed now.
+#[expect(clippy::too_many_arguments, reason = "it is one decision, and each of these may decide it")]
+async fn decide(
+    unit: Unit,
+    freshness: &Freshness,
+    expected: &Result<Fingerprint, String>,
+    request: &Request,
+    failures: &Failures,
+    readiness: &Readiness<'_>,
+    inputs: &[UnitInput],
+    now: DateTime<Utc>,
+) -> (&'static str, String) {
+    let fingerprint = match expected {
+        Ok(fingerprint) => *fingerprint,
+        Err(reason) => return ("waiting", reason.clone()),
+    };
+    let (state, reason) = match freshness {
+        Freshness::Fresh if request.force => ("stale", "it is fresh, and FORCE is asked for".to_owned()),
+        Freshness::Fresh => return ("fresh", String::new()),
+        Freshness::Stale | Freshness::Held => ("stale", "its definition or its sources changed".to_owned()),
+        Freshness::Missing => ("missing", "it was never published".to_owned()),
+    };
+    if request.trigger == Trigger::Manual {
+        return (state, reason);
+    }
+    if let Some(failure) = failures.get(&unit).filter(|failure| failure.defers(fingerprint, now)) {
+        let again = match failure.next_at() {
+            Some(next) => format!("; tried again at {}", next.format("%Y-%m-%d %H:%M:%S UTC")),
+            None => "; tried again when its sources change, or by REFRESH".to_owned(),
+        };
+        return ("failed", format!("{}{again}", failure.text));
+    }
+    match readiness.of(inputs).await {
+        Ok(()) => (state, reason),
+        Err(waits_for) => ("waiting", waits_for),
+    }
+}
+
+/// The views that a request is for.
+fn wanted(shared: &Shared, request: &Request) -> Vec<TableId> {
+    if let Some(id) = &request.view {
+        return vec![id.clone()];
+    }
+    let follows_change =
+        |materialized: &Materialized| !materialized.inactive && materialized.refresh == Refresh::OnChange;
+    let snapshot = shared.views.snapshot();
+    let views = snapshot.views.iter().filter(|(_, view)| {
+        let definition = view.definition.as_ref().ok();
+        definition.and_then(|definition| definition.materialized.as_ref()).is_some_and(follows_change)
+    });
+    views.map(|(id, _)| id.clone()).collect()
+}
+
+/// The inputs of a unit, for people: a short digest of each source day.
+fn named(inputs: &[UnitInput]) -> String {
+    let mut by_table = Map::new();
+    for input in inputs.iter().take(INPUTS_NAMED) {
+        let day = input.day.and_then(Unit::of_day_number).map_or("all".to_owned(), |day| day.to_string());
+        let digest = format!("{:032x}", input.state.digest.hash);
+        let of_table = by_table.entry(input.id.to_string()).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(days) = of_table {
+            days.insert(day, digest[..12].into());
+        }
+    }
+    if inputs.len() > INPUTS_NAMED {
+        by_table.insert("and more".into(), (inputs.len() - INPUTS_NAMED).into());
+    }
+    Value::Object(by_table).to_string()
+}
+
+impl Tried {
+    fn has(&self, id: &TableId, unit: Unit, fingerprint: Fingerprint) -> bool {
+        self.0.contains(&(id.clone(), unit, fingerprint))
+    }
+}

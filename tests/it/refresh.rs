@@ -1,0 +1,331 @@
+//! Refreshes: which units are made, from what, in which order, and that an answer never depends on them. Views are
+//! defined as plain data; statements are tested elsewhere.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::util::pretty::pretty_format_batches;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::StreamExt;
+use lakefront::catalog::{Catalog, TableId};
+use lakefront::clock::Clock;
+use lakefront::config::{Config, Interval};
+use lakefront::engine::answer::Answer;
+use lakefront::engine::session::{Engine, Login};
+use lakefront::refresh::Refresher;
+use lakefront::refresh::request::{End, Outcome, Request, Trigger};
+use lakefront::views::definition::{Definition, Dependency, DependencyKind, Materialized};
+use lakefront::views::published::{Unit, Warehouse};
+use lakefront::views::{Snapshot, View, Views};
+use tempfile::TempDir;
+
+const DAILY: &str = "SELECT day, COUNT(DISTINCT user_id) AS players, SUM(n) AS n FROM log.login GROUP BY day";
+const WEEKLY: &str = "SELECT c.day, COUNT(DISTINCT l.user_id) AS players FROM calendar() c \
+                      JOIN log.login l ON l.day BETWEEN c.day - INTERVAL 2 DAY AND c.day GROUP BY c.day";
+const TOTAL: &str = "SELECT day, players * 10 AS tenfold FROM mart.daily";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exactly_the_units_that_changed_are_made_anew() {
+    let lake = Lake::new();
+    for day in 1..=10 {
+        lake.day(day, &format!("1,{day}\n2,1\n"));
+    }
+    let server = lake.server().await;
+    server.define(vec![daily("daily", DAILY), windowed("weekly", WEEKLY), daily("total", TOTAL)]);
+    // Files that have just come are not complete yet.
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "waiting 32");
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+
+    // Twelve days have a source day within three days; views on views follow in the same run.
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "published 32");
+    server.check_answers(&["daily", "weekly", "total"]).await;
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "");
+    // A server that starts finds all of it.
+    let other = lake.server().await;
+    other.define(vec![daily("daily", DAILY), windowed("weekly", WEEKLY), daily("total", TOTAL)]);
+    assert_eq!(counts(&other.refresh(Trigger::Change).await), "");
+
+    // A late file of an old day: that day, those that look back at it, and what reads these.
+    lake.file("lake/login/day=2026-09-04/late.csv", "9,1\n");
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.look_again();
+    let outcome = server.refresh(Trigger::Change).await;
+    assert_eq!(
+        units(&outcome),
+        "daily 4: published, total 4: published, weekly 4: published, weekly 5: published, weekly 6: published"
+    );
+    server.check_answers(&["daily", "weekly", "total"]).await;
+
+    // The same rows in other files: what is made from them is the same, and nothing that reads it is looked at.
+    lake.file("lake/login/day=2026-09-09/a.csv", "2,1\n1,9\n");
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.look_again();
+    let outcome = server.refresh(Trigger::Change).await;
+    assert_eq!(
+        units(&outcome),
+        "daily 9: unchanged, weekly 9: unchanged, weekly 10: unchanged, weekly 11: unchanged"
+    );
+
+    // A day that goes away.
+    std::fs::remove_dir_all(lake.path("lake/login/day=2026-09-01")).unwrap();
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.look_again();
+    server.refresh(Trigger::Change).await;
+    server.check_answers(&["daily", "weekly", "total"]).await;
+
+    // Another definition: all its days.
+    let doubled = DAILY.replace("SUM(n)", "2 * SUM(n)");
+    server.define(vec![daily("daily", &doubled), windowed("weekly", WEEKLY), daily("total", TOTAL)]);
+    // What reads them finds other days, and makes the same rows of them.
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "published 9, unchanged 9");
+    server.check_answers(&["daily", "total"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_fails_does_not_stop_others_and_is_tried_again() {
+    let lake = Lake::new();
+    for day in 1..=4 {
+        lake.day(day, "1,1\n");
+    }
+    let server = lake.server().await;
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    let mut checked = daily("checked", DAILY);
+    checked.materialized.as_mut().unwrap().checks = vec!["n > 0".to_owned(), "MAX(players) < 5".to_owned()];
+    server.define(vec![daily("daily", DAILY), checked]);
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "published 8");
+
+    lake.file("lake/login/day=2026-09-02/a.csv", "1,x\n");
+    lake.file("lake/login/day=2026-09-03/a.csv", "1,-5\n");
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.look_again();
+    let outcome = server.refresh(Trigger::Change).await;
+    let told = units(&outcome);
+    assert!(told.contains("checked 3: failed") && told.contains("daily 3: published"), "{told}");
+    assert!(told.contains("checked 2: failed") && told.contains("daily 2: failed"), "{told}");
+    let of_check = outcome.units.iter().find(|unit| unit.error.starts_with("CHECK")).unwrap();
+    assert_eq!(of_check.error, "CHECK (n > 0) fails for 1 rows");
+    // What failed keeps its last published version where a CHECK holds it; it is not tried again in vain.
+    assert_eq!(server.rows("SELECT n FROM mart.checked WHERE day = '2026-09-03'").await, "1");
+    let waiting = server.refresh(Trigger::Change).await;
+    assert_eq!(counts(&waiting), "waiting 3");
+    assert!(waiting.units.iter().any(|unit| unit.error.contains("tried again when its sources change")));
+
+    lake.file("lake/login/day=2026-09-02/a.csv", "1,2\n");
+    lake.file("lake/login/day=2026-09-03/a.csv", "1,3\n");
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.look_again();
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "published 4");
+    assert_eq!(server.rows("SELECT n FROM mart.checked WHERE day = '2026-09-03'").await, "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_share_the_work() {
+    let lake = Lake::new();
+    for day in 1..=20 {
+        lake.day(day, &format!("1,{day}\n"));
+    }
+    let (one, other) = (lake.server().await, lake.server().await);
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    for server in [&one, &other] {
+        server.define(vec![daily("a", DAILY), daily("b", &DAILY.replace("SUM(n)", "MAX(n)"))]);
+    }
+    // What one server leaves to the other is looked at again the next time.
+    let mut published = 0;
+    for _ in 0..20 {
+        let (first, second) = tokio::join!(one.refresh(Trigger::Change), other.refresh(Trigger::Change));
+        assert_eq!(first.count(End::Same) + second.count(End::Same), 0, "nothing is made twice");
+        published += first.count(End::Published) + second.count(End::Published);
+        if first.units.is_empty() && second.units.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(published, 40);
+    for server in [&one, &other] {
+        server.look_again();
+        assert_eq!(counts(&server.refresh(Trigger::Change).await), "");
+        server.check_answers(&["a", "b"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_day_comes_first() {
+    let lake = Lake::new();
+    for day in 1..=28 {
+        lake.day(day, "1,1\n");
+    }
+    lake.day_of(NaiveDate::from_ymd_opt(2026, 10, 1).unwrap(), "1,1\n");
+    let server = lake.server().await;
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.define(vec![daily("a", DAILY), daily("b", DAILY)]);
+    let outcome = server.refresh(Trigger::Change).await;
+    let order: Vec<String> =
+        outcome.units.iter().map(|unit| format!("{} {}", unit.view, unit.unit)).collect();
+    let mut first = order[..2].to_vec();
+    first.sort();
+    assert_eq!(first, ["mart.a 2026-10-01", "mart.b 2026-10-01"]);
+    assert_eq!(order.len(), 58);
+    // A range, and days that are fresh.
+    let request = Request {
+        view: Some(TableId::new("mart", "a")),
+        from: NaiveDate::from_ymd_opt(2026, 9, 3),
+        to: NaiveDate::from_ymd_opt(2026, 9, 5),
+        force: true,
+        trigger: Trigger::Manual,
+    };
+    assert_eq!(units(&server.refresher.run(&request, |_| ()).await), "a 3: unchanged, a 4: unchanged");
+}
+
+/// A lake of csv files.
+struct Lake {
+    directory: TempDir,
+    clock: Clock,
+}
+
+/// The parts of a server that refresh and answer.
+struct Server {
+    engine: Arc<Engine>,
+    catalog: Arc<Catalog>,
+    views: Arc<Views>,
+    refresher: Refresher,
+}
+
+impl Lake {
+    fn new() -> Self {
+        let lake = Self { directory: tempfile::tempdir().unwrap(), clock: Clock::fixed(now()) };
+        lake.file(
+            "catalog/log/login.yaml",
+            "location: login\nformat: csv\npartition_by: { day: date }\ncolumns: { user_id: bigint, n: int }\n",
+        );
+        lake
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// A day of September.
+    fn day(&self, day: u32, rows: &str) {
+        self.day_of(NaiveDate::from_ymd_opt(2026, 9, day).unwrap(), rows);
+    }
+
+    fn day_of(&self, day: NaiveDate, rows: &str) {
+        self.file(&format!("lake/login/day={day}/a.csv"), rows);
+    }
+
+    async fn server(&self) -> Server {
+        let an_hour = Interval(TimeDelta::hours(1).to_std().unwrap());
+        let mut config = Config { listing_interval: an_hour, ..Config::default() };
+        config.resolve(self.directory.path());
+        let catalog = Catalog::open(&config).await.unwrap();
+        let views = Views::new(Warehouse::new(&config, &catalog).unwrap());
+        let clock = self.clock.clone();
+        let engine = Engine::new(&config, Arc::clone(&catalog), Arc::clone(&views), clock.clone()).unwrap();
+        let of_refresher = (Arc::clone(&engine), Arc::clone(&catalog), Arc::clone(&views));
+        let refresher =
+            Refresher::new(&config, of_refresher.0, of_refresher.1, of_refresher.2, clock).unwrap();
+        Server { engine, catalog, views, refresher }
+    }
+}
+
+impl Server {
+    fn define(&self, definitions: Vec<Definition>) {
+        let view = |definition: Definition| {
+            let id = TableId::new(&definition.database, &definition.name);
+            let view = View { id: id.clone(), file: "test.sql".into(), definition: Ok(Arc::new(definition)) };
+            (id, Arc::new(view))
+        };
+        self.views.replace(Snapshot { views: definitions.into_iter().map(view).collect() });
+    }
+
+    async fn refresh(&self, trigger: Trigger) -> Outcome {
+        let request = Request { view: None, from: None, to: None, force: false, trigger };
+        let outcome = self.refresher.run(&request, |_| ()).await;
+        assert!(outcome.problems.is_empty(), "{:?}", outcome.problems);
+        outcome
+    }
+
+    /// Forgets what was listed and read.
+    fn look_again(&self) {
+        for database in self.catalog.snapshot().databases.values() {
+            database.tables.values().for_each(|table| table.refresh());
+        }
+        for id in self.views.snapshot().views.keys() {
+            self.views.warehouse.view(&id.database, &id.name).refresh();
+        }
+    }
+
+    /// A view answers as its query does, wholly from what is published.
+    async fn check_answers(&self, views: &[&str]) {
+        for name in views {
+            let snapshot = self.views.snapshot();
+            let view = &snapshot.views[&TableId::new("mart", name)];
+            let query = view.definition.as_ref().unwrap().query.clone();
+            let of_view = self.rows(&format!("SELECT * FROM mart.{name} ORDER BY day")).await;
+            let of_query = self.rows(&format!("SELECT * FROM ({query}) q ORDER BY day")).await;
+            assert_eq!(of_view, of_query, "{name}");
+        }
+    }
+
+    /// The rows of an answer, without their frame.
+    async fn rows(&self, sql: &str) -> String {
+        let mut session = self.engine.session(1, Login { user: "root".into(), ..Login::default() });
+        let Answer::Rows(mut rows) = session.query(sql).await.unwrap() else { panic!("{sql} has no rows") };
+        let mut batches = vec![];
+        while let Some(batch) = rows.next().await {
+            batches.push(batch.unwrap());
+        }
+        let table = pretty_format_batches(&batches).unwrap().to_string();
+        let cells = table.lines().filter(|line| line.starts_with('|')).skip(1);
+        cells.map(|line| line.trim_matches(['|', ' ']).to_owned()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// How many units ended in which way.
+fn counts(outcome: &Outcome) -> String {
+    let ends = [End::Published, End::Same, End::LeftToOthers, End::Failed, End::Waiting];
+    let counts = ends.map(|end| (outcome.count(end), end));
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, end)| format!("{end} {count}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// View, day of the month, and end of each unit, in order of these.
+fn units(outcome: &Outcome) -> String {
+    let mut units: Vec<_> = outcome.units.iter().map(|unit| (&unit.view.name, unit.unit, unit.end)).collect();
+    units.sort_by_key(|(view, unit, _)| ((*view).clone(), *unit));
+    let told = units.into_iter().map(|(view, unit, end)| match unit {
+        Unit::Day(day) => format!("{view} {}: {end}", day.format("%-d")),
+        Unit::Whole => format!("{view}: {end}"),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+fn daily(name: &str, query: &str) -> Definition {
+    let materialized = Materialized { partition_by: Some("day".into()), ..Materialized::default() };
+    Definition {
+        database: "mart".into(),
+        name: name.into(),
+        columns: vec![],
+        comment: String::new(),
+        materialized: Some(materialized),
+        query: query.into(),
+    }
+}
+
+/// A view whose days look back at two days of `log.login`.
+fn windowed(name: &str, query: &str) -> Definition {
+    let mut definition = daily(name, query);
+    let kind = DependencyKind::Window { preceding: 2, following: 0 };
+    let dependency = Dependency { database: Some("log".into()), table: "login".into(), kind };
+    definition.materialized.as_mut().unwrap().depends_on.push(dependency);
+    definition
+}
+
+fn now() -> DateTime<Utc> {
+    Clock::system().now()
+}
