@@ -26,6 +26,8 @@ use self::published::{Unit, Warehouse};
 use crate::catalog::TableId;
 use crate::lake;
 
+pub use crate::lake::first_128_bits;
+
 /// The views of the server. Readers take a [`Snapshot`]; a reload swaps it whole.
 #[derive(Debug)]
 pub struct Views {

@@ -30,12 +30,11 @@ use super::planner::{Pinned, Tables};
 use super::session::State;
 use super::{answer, dialect, wildcards};
 use crate::catalog::{self, TableId};
-use crate::lake::first_128_bits;
 use crate::views::definition::{Definition, DependencyKind, Materialized};
 use crate::views::lineage::{Declared, Lineage, as_source, date, sources};
 use crate::views::notes::Notes;
 use crate::views::provider::{Body, ViewTable};
-use crate::views::{self, View};
+use crate::views::{self, View, first_128_bits};
 
 pub use open::{Computation, OpenView};
 
