@@ -32,6 +32,8 @@ pub struct Config {
     pub refreshes_at_once: usize,
     /// File of password verifiers; without it the server serves loopback only, as `root` without a password.
     pub users: Option<PathBuf>,
+    /// Certificate and key of encrypted connections; without it there are none.
+    pub tls: Option<Tls>,
     /// Memory of all queries together.
     pub memory: ByteSize,
     /// Memory of one query; half of `memory` when it is not set.
@@ -80,6 +82,7 @@ impl Default for Config {
             warehouse_retention: Interval(Duration::from_secs(7 * 24 * 3_600)),
             refreshes_at_once: 2,
             users: None,
+            tls: None,
             memory: ByteSize::gib(4),
             memory_per_query: None,
             spill: Spill::default(),
@@ -98,6 +101,28 @@ impl Default for Config {
             log: "info".into(),
             log_format: LogFormat::Text,
         }
+    }
+}
+
+/// How connections are encrypted.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file of the certificate, followed by those of its issuers.
+    pub certificate: PathBuf,
+    /// PEM file of the certificate's private key.
+    pub key: PathBuf,
+    /// Whether clients that do not use it are refused.
+    #[serde(default)]
+    pub required: bool,
+    /// How often the files are looked at for a new certificate.
+    #[serde(default = "Tls::check_interval")]
+    pub check_interval: Interval,
+}
+
+impl Tls {
+    fn check_interval() -> Interval {
+        Interval(Duration::from_secs(10))
     }
 }
 
@@ -256,7 +281,9 @@ impl Config {
                 *location = base.join(&*location).to_string_lossy().into_owned();
             }
         }
-        for path in [&mut self.users, &mut self.spill.directory].into_iter().flatten() {
+        let certificate = self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
+        let paths = [&mut self.users, &mut self.spill.directory].into_iter().flatten();
+        for path in paths.chain(certificate) {
             *path = base.join(&*path);
         }
     }

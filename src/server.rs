@@ -26,6 +26,7 @@ use crate::telemetry::{self, Metrics};
 use crate::views::Views;
 use crate::views::published::Warehouse;
 use crate::wire;
+use crate::wire::tls::{self, Tls};
 
 /// How often a shutdown says what it waits for.
 const DRAIN_REPORT_INTERVAL: Duration = Duration::from_secs(5);
@@ -35,6 +36,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let metrics = Metrics::of_process()?;
     metrics::gauge!("lakefront_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let users = Arc::new(users_of(&config)?);
+    let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     require_directory("lake", &config.lake)?;
     require_directory("catalog", &config.catalog)?;
 
@@ -51,7 +53,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let refresher = Refresher::new(&config, of_refresher, tables, Arc::clone(&views), clock.clone())
         .map_err(Error::Threads)?;
     let jobs = Jobs::new(&config, refresher, views, clock);
-    let connections = wire::Shared::new(&config, engine, users);
+    let connections = wire::Shared::new(&config, engine, users, tls);
 
     let draining = CancellationToken::new();
     let stopped = CancellationToken::new();
@@ -215,6 +217,9 @@ pub enum Error {
     /// The users file cannot be used.
     #[error(transparent)]
     Users(#[from] auth::Error),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// The catalog cannot be listed.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),

@@ -104,6 +104,17 @@ impl Users {
         proved && verifier.is_some()
     }
 
+    /// Whether this is the user's password itself. An unknown user is answered like a wrong password and in the
+    /// same time.
+    pub fn accept_password(&self, name: &str, password: &[u8]) -> bool {
+        if self.passwordless_root && name == "root" {
+            return password.is_empty();
+        }
+        let verifier = self.verifiers.get(name);
+        let proved = verifier.unwrap_or(&self.decoy).is_of(password);
+        proved && verifier.is_some()
+    }
+
     /// Whether a user can log in by a method at all. Unknown users can, so that this does not tell them apart.
     pub fn knows(&self, name: &str, method: Method) -> bool {
         self.verifiers.get(name).unwrap_or(&self.decoy).knows(method)

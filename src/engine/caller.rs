@@ -27,7 +27,7 @@ use super::metadata::variables::Variables;
 use super::metadata::{self, Counters, MetadataContext};
 use super::planner::{Pinned, Settings, Statement, Tables};
 use super::runtime::Kept;
-use super::session::{Engine, Session, State};
+use super::session::{Encryption, Engine, Session, State};
 use super::{bind, columns, functions, names, wildcards};
 use crate::views::notes::Notes;
 
@@ -45,6 +45,7 @@ pub struct Caller {
     pub(super) connection: u32,
     pub(super) user: String,
     pub(super) host: String,
+    pub(super) encryption: Option<Encryption>,
     /// The time that the statement sees.
     pub(super) now: DateTime<Utc>,
     pub(super) time_zone: Tz,
@@ -91,6 +92,7 @@ impl Caller {
             connection: session.connection.id(),
             user: login.user.clone(),
             host: login.host.clone(),
+            encryption: login.encryption.clone(),
             state,
             now,
             time_zone,
@@ -107,6 +109,7 @@ impl Caller {
             connection: 0,
             user: "lakefront".into(),
             host: "localhost".into(),
+            encryption: None,
             now: engine.clock.now(),
             time_zone,
         }
@@ -301,6 +304,7 @@ impl Caller {
             snapshot: self.engine.catalog.snapshot(),
             user: self.user.clone(),
             host: self.host.clone(),
+            encryption: self.encryption.clone(),
             database: self.state.database.clone(),
             variables: self.state.variables.clone(),
             counters: Counters {

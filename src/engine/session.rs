@@ -65,6 +65,17 @@ pub struct Login {
     pub address: String,
     /// The connection attributes that the client sent (`program_name` and others).
     pub attributes: BTreeMap<String, String>,
+    /// How the connection is encrypted, if it is.
+    pub encryption: Option<Encryption>,
+}
+
+/// How a connection is encrypted, by OpenSSL's names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// `TLSv1.3`, for one.
+    pub version: &'static str,
+    /// `TLS_AES_256_GCM_SHA384`, for one.
+    pub cipher: String,
 }
 
 impl Engine {

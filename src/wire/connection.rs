@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_common::constants::{CapabilityFlags, StatusFlags};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
@@ -25,9 +25,10 @@ use super::handshake::{self, Request};
 use super::listener::{Shared, Stop};
 use super::packet::{PacketReader, PacketWriter};
 use super::reply::Replies;
+use super::transport::Transport;
 use crate::auth::Nonce;
 use crate::engine::answer::Done;
-use crate::engine::session::{Login, Session};
+use crate::engine::session::{Encryption, Login, Session};
 
 /// A login is short. Before it nobody may make the server keep more than this.
 const LOGIN_BYTES_MAX: usize = 64 << 10;
@@ -39,23 +40,26 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 const LOGIN_WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection with a client.
-pub struct Connection<R, W> {
+pub struct Connection {
     shared: Arc<Shared>,
     stop: Stop,
     id: u32,
     peer: SocketAddr,
-    reader: PacketReader<R>,
-    replies: Replies<W>,
+    transport: Transport,
+    encryption: Option<Encryption>,
+    reader: PacketReader<Transport>,
+    replies: Replies<Transport>,
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
+impl Connection {
     /// A connection that nothing was said on.
-    pub fn new(shared: Arc<Shared>, stop: Stop, peer: SocketAddr, reader: R, writer: W) -> Self {
+    pub fn new(shared: Arc<Shared>, stop: Stop, peer: SocketAddr, stream: TcpStream) -> Self {
         let id = shared.engine.next_connection_id();
-        let reader = PacketReader::new(reader, LOGIN_BYTES_MAX);
-        let packets = PacketWriter::new(writer, LOGIN_WRITE_TIMEOUT);
+        let transport = Transport::new(stream);
+        let reader = PacketReader::new(transport.clone(), LOGIN_BYTES_MAX);
+        let packets = PacketWriter::new(transport.clone(), LOGIN_WRITE_TIMEOUT);
         let replies = Replies { packets, capabilities: CapabilityFlags::empty() };
-        Self { shared, stop, id, peer, reader, replies }
+        Self { shared, stop, id, peer, transport, encryption: None, reader, replies }
     }
 
     /// Serves the client until it leaves or must leave.
@@ -92,21 +96,40 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
     /// Greets the client and lets it prove who it is.
     async fn log_in(&mut self) -> Result<Request> {
         let nonce = Nonce::random();
-        self.replies.packets.packet(|out| handshake::put_greeting(out, self.id, &nonce));
+        let mut offered = handshake::CAPABILITIES;
+        offered.set(CapabilityFlags::CLIENT_SSL, self.shared.tls.is_some());
+        self.replies.packets.packet(|out| handshake::put_greeting(out, self.id, &nonce, offered));
         self.replies.flush().await?;
         self.reader.expect(self.replies.packets.sequence());
-        let request = async {
-            let payload = self.reader.next().await?.ok_or(Error::Gone)?;
-            Request::parse_response(&payload)
-        };
-        let (capabilities, request) = request.await.map_err(|error| match error {
+        let (capabilities, request) = self.request(offered).await.map_err(|error| match error {
             Error::OutOfOrder | Error::TooLarge | Error::Malformed => Error::BadHandshake,
             error => error,
         })?;
         self.replies.capabilities = capabilities;
         self.replies.packets.start(self.reader.sequence());
+        // What counts is how the client talks, not what it says about it.
+        if self.encryption.is_none() && self.shared.tls.as_ref().is_some_and(|tls| tls.required) {
+            return Err(Error::InsecureTransport);
+        }
         self.prove(&request, Some(nonce)).await?;
         Ok(request)
+    }
+
+    /// Reads who the client wants to be; before it, TLS begins if the client asks for it.
+    async fn request(&mut self, offered: CapabilityFlags) -> Result<(CapabilityFlags, Request)> {
+        let mut payload = self.reader.next().await?.ok_or(Error::Gone)?;
+        if handshake::asks_for_tls(&payload) {
+            let tls = self.shared.tls.as_ref().ok_or(Error::BadHandshake)?;
+            let ahead = self.reader.take_ahead();
+            self.encryption = Some(self.transport.encrypt(ahead, tls.config()).await?);
+            payload = self.reader.next().await?.ok_or(Error::Gone)?;
+        }
+        let (capabilities, request) = Request::parse_response(&payload, offered)?;
+        // A client that wants TLS and sends its name without it talks to somebody in between.
+        if capabilities.contains(CapabilityFlags::CLIENT_SSL) && self.encryption.is_none() {
+            return Err(Error::BadHandshake);
+        }
+        Ok((capabilities, request))
     }
 
     async fn prove(&mut self, request: &Request, nonce: Option<Nonce>) -> Result<()> {
@@ -115,7 +138,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
         let proved = if users.is_loopback_only() && !self.peer.ip().is_loopback() {
             Err(Error::Denied { user: request.user.clone(), host, password: false })
         } else {
-            handshake::prove(&mut self.reader, &mut self.replies, users, request, nonce, &host).await
+            let secret = self.encryption.is_some();
+            handshake::prove(&mut self.reader, &mut self.replies, users, request, nonce, &host, secret).await
         };
         if let Err(Error::Denied { .. }) = proved {
             info!(connection = self.id, user = request.user, client = %self.peer, "login denied");
@@ -198,6 +222,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<R, W> {
             host: host(self.peer),
             address: self.peer.to_string(),
             attributes: request.attributes.clone(),
+            encryption: self.encryption.clone(),
         }
     }
 }

@@ -37,6 +37,9 @@ pub enum Error {
     /// What came is no login.
     #[error("Bad handshake")]
     BadHandshake,
+    /// The setting `tls.required` is on and the client does not use TLS.
+    #[error("Connections using insecure transport are prohibited while --require_secure_transport=ON.")]
+    InsecureTransport,
     /// User and password do not fit, or there is no such user: nobody must be able to tell which.
     #[error("Access denied for user '{user}'@'{host}' (using password: {})", if *.password { "YES" } else { "NO" })]
     Denied {
@@ -101,6 +104,7 @@ impl Error {
             Self::Idle => (4031, "HY000"),
             Self::TooManyConnections => (1040, "08004"),
             Self::BadHandshake => (1043, "08S01"),
+            Self::InsecureTransport => (3159, "HY000"),
             Self::Denied { .. } => (1045, "28000"),
             Self::OutOfOrder => (1156, "08S01"),
             Self::TooLarge => (1153, "08S01"),
@@ -127,6 +131,7 @@ impl Error {
             | Self::Idle
             | Self::TooManyConnections
             | Self::BadHandshake
+            | Self::InsecureTransport
             | Self::Denied { .. }
             | Self::OutOfOrder
             | Self::TooLarge => true,

@@ -1,12 +1,11 @@
 //! The connection phase: greeting, the client's answer, and the rounds in which it proves who it is.
 //!
 //! ```text
-//! greeting → response → (switch → answer) → OK | error
-//! COM_CHANGE_USER →      switch → answer  → OK | error
+//! greeting → (TLS) → response → (switch → answer) → (full → password) → OK | error
+//! COM_CHANGE_USER →              switch → answer  → (full → password) → OK | error
 //! ```
 //!
-//! It must not know sessions or commands. TLS belongs between greeting and response: the client asks for it
-//! with a response that ends before the user's name.
+//! It must not know sessions or commands, nor how the bytes are encrypted: only whether somebody else may read them.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +23,7 @@ use super::reply::Replies;
 use crate::auth::{Method, Nonce, Users};
 use crate::engine::metadata::variables::VERSION;
 
-/// What the server can. A client can only what it says itself *and* what is in this set.
+/// What the server can, with TLS where there is a certificate. A client can only what it says itself *and* what is in this set.
 pub const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_LONG_PASSWORD
     .union(CapabilityFlags::CLIENT_FOUND_ROWS)
     .union(CapabilityFlags::CLIENT_LONG_FLAG)
@@ -46,7 +45,7 @@ pub const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_LONG_PASSWORD
     .union(CapabilityFlags::CLIENT_DEPRECATE_EOF);
 
 /// Says who the server is, and challenges the client.
-pub fn put_greeting(out: &mut Vec<u8>, connection_id: u32, nonce: &Nonce) {
+pub fn put_greeting(out: &mut Vec<u8>, connection_id: u32, nonce: &Nonce, offered: CapabilityFlags) {
     let (first, second) = nonce.bytes().split_first_chunk().expect("a nonce has more than eight bytes");
     let second = [second, b"\0"].concat();
     let plugin = AuthPlugin::CachingSha2Password;
@@ -56,12 +55,19 @@ pub fn put_greeting(out: &mut Vec<u8>, connection_id: u32, nonce: &Nonce) {
         connection_id,
         *first,
         Some(second),
-        CAPABILITIES,
+        offered,
         UTF8MB4 as u8,
         StatusFlags::SERVER_STATUS_AUTOCOMMIT,
         Some(plugin.as_bytes()),
     );
     packet.serialize(out);
+}
+
+/// Whether a response is none yet, but asks for TLS first: it ends before the user's name.
+pub fn asks_for_tls(payload: &[u8]) -> bool {
+    const BYTES: usize = 32;
+    let capabilities = Payload(payload).u32().map(CapabilityFlags::from_bits_truncate);
+    payload.len() == BYTES && capabilities.is_ok_and(|flags| flags.contains(CapabilityFlags::CLIENT_SSL))
 }
 
 /// Who wants in, as the client says it.
@@ -80,10 +86,10 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a handshake response. Returns what client and server both can beside it.
-    pub fn parse_response(payload: &Bytes) -> Result<(CapabilityFlags, Self)> {
+    /// Reads a handshake response. Returns what the client can of what it was offered beside it.
+    pub fn parse_response(payload: &Bytes, offered: CapabilityFlags) -> Result<(CapabilityFlags, Self)> {
         let mut body = Payload(payload);
-        let capabilities = CapabilityFlags::from_bits_truncate(body.u32()?) & CAPABILITIES;
+        let capabilities = CapabilityFlags::from_bits_truncate(body.u32()?) & offered;
         if !capabilities.contains(CapabilityFlags::CLIENT_PROTOCOL_41) {
             return Err(Error::BadHandshake);
         }
@@ -154,7 +160,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// Lets a client prove that it is who it says. `nonce` is the challenge that it has answered already; without one
-/// it is challenged now. After it the caller says OK.
+/// it is challenged now. `secret` tells that nobody else can read what it sends. After it the caller says OK.
 pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     reader: &mut PacketReader<R>,
     replies: &mut Replies<W>,
@@ -162,6 +168,7 @@ pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     request: &Request,
     nonce: Option<Nonce>,
     host: &str,
+    secret: bool,
 ) -> Result<()> {
     let can_switch = replies.capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH);
     let verdict = match &nonce {
@@ -179,7 +186,8 @@ pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
             return Ok(());
         }
         Verdict::Switch(method) if can_switch => method,
-        Verdict::Switch(_) | Verdict::Denied => return Err(denied(&request.answer)),
+        Verdict::Unreadable if secret => return prove_in_full(reader, replies, users, request, denied).await,
+        Verdict::Switch(_) | Verdict::Unreadable | Verdict::Denied => return Err(denied(&request.answer)),
     };
 
     let nonce = Nonce::random();
@@ -194,11 +202,36 @@ pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     let answer = reader.next().await?.ok_or(Error::Gone)?;
     replies.packets.start(reader.sequence());
     if !users.accept(&request.user, method, unblanked(&answer), &nonce) {
+        if secret && is_unreadable(method, &answer) {
+            return prove_in_full(reader, replies, users, request, denied).await;
+        }
         return Err(denied(&answer));
     }
     welcome(replies, method, &answer);
     Ok(())
 }
+
+/// Asks for the password itself, which `caching_sha2_password` clients send when they know that nobody else reads it.
+async fn prove_in_full<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+    reader: &mut PacketReader<R>,
+    replies: &mut Replies<W>,
+    users: &Users,
+    request: &Request,
+    denied: impl Fn(&[u8]) -> Error,
+) -> Result<()> {
+    const PERFORM_FULL_AUTHENTICATION: [u8; 2] = [1, 4];
+    replies.packets.packet(|out| out.extend_from_slice(&PERFORM_FULL_AUTHENTICATION));
+    replies.flush().await?;
+    reader.expect(replies.packets.sequence());
+    let answer = reader.next().await?.ok_or(Error::Gone)?;
+    replies.packets.start(reader.sequence());
+    let password = answer.strip_suffix(b"\0").unwrap_or(&answer);
+    if users.accept_password(&request.user, password) { Ok(()) } else { Err(denied(&answer)) }
+}
+
+/// Lengths of the two methods' answers.
+const NATIVE_BYTES: usize = 20;
+const CACHING_SHA2_BYTES: usize = 32;
 
 /// What follows from a client's first answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -206,11 +239,12 @@ enum Verdict {
     Accepted(Method),
     /// The client shall try again with this method and a new challenge.
     Switch(Method),
+    /// It is no answer to the challenge, right or wrong.
+    Unreadable,
     Denied,
 }
 
 fn judge(users: &Users, request: &Request, nonce: &Nonce) -> Verdict {
-    const NATIVE_BYTES: usize = 20;
     let Some(method) = request.method else { return Verdict::Switch(Method::CachingSha2) };
     if users.accept(&request.user, method, unblanked(&request.answer), nonce) {
         return Verdict::Accepted(method);
@@ -221,8 +255,14 @@ fn judge(users: &Users, request: &Request, nonce: &Nonce) -> Verdict {
         Method::Native => Verdict::Switch(Method::Native),
         // Some clients repeat the server's plugin and answer with the only one that they know.
         Method::CachingSha2 if request.answer.len() == NATIVE_BYTES => Verdict::Switch(Method::Native),
+        Method::CachingSha2 if is_unreadable(method, &request.answer) => Verdict::Unreadable,
         Method::CachingSha2 => Verdict::Denied,
     }
+}
+
+/// Whether an answer has not the form of the method that can go on with the password itself.
+fn is_unreadable(method: Method, answer: &[u8]) -> bool {
+    method == Method::CachingSha2 && answer.len() != CACHING_SHA2_BYTES && !is_blank(answer)
 }
 
 /// Some clients send the C string of an empty password.

@@ -18,6 +18,7 @@ use super::connection::Connection;
 use super::error::Error;
 use super::packet::PacketWriter;
 use super::reply::Replies;
+use super::tls::Tls;
 use crate::auth::Users;
 use crate::config::Config;
 use crate::engine::session::Engine;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub(super) engine: Arc<Engine>,
     /// Who may log in.
     pub(super) users: Arc<Users>,
+    /// The certificate, where there is one.
+    pub(super) tls: Option<Tls>,
     /// Longest time from connecting to being logged in.
     pub(super) connect_timeout: Duration,
     /// Largest payload of a client that is logged in.
@@ -52,10 +55,11 @@ pub struct Stop {
 
 impl Shared {
     /// The limits come from the config.
-    pub fn new(config: &Config, engine: Arc<Engine>, users: Arc<Users>) -> Arc<Self> {
+    pub fn new(config: &Config, engine: Arc<Engine>, users: Arc<Users>, tls: Option<Tls>) -> Arc<Self> {
         Arc::new(Self {
             engine,
             users,
+            tls,
             connect_timeout: config.connect_timeout.0,
             payload_bytes_max: config.max_allowed_packet.bytes(),
             shutdown_timeout: config.shutdown_timeout.0,
@@ -74,22 +78,17 @@ impl Shared {
 /// `config.shutdown_timeout`, cancels the rest, and returns when every connection is closed.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: CancellationToken) {
     let stop = Stop { draining: shutdown.clone(), cancelled: CancellationToken::new() };
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => admit(&shared, &stop, stream, peer),
-            // The client went before it was let in.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
-            Err(error) => {
-                warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+    let watch = async {
+        match &shared.tls {
+            Some(tls) => tls.watch().await,
+            None => std::future::pending().await,
         }
+    };
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        () = accept(&listener, &shared, &stop) => {}
+        () = watch => {}
     }
     drop(listener);
 
@@ -98,6 +97,22 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: Cancell
         info!(connections = shared.open_connections(), "cancelling what still runs");
         stop.cancelled.cancel();
         shared.connections.wait().await;
+    }
+}
+
+/// Lets connections in. Never ends.
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &Stop) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => admit(shared, stop, stream, peer),
+            // The client went before it was let in.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            Err(error) => {
+                warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
@@ -112,8 +127,7 @@ fn admit(shared: &Arc<Shared>, stop: &Stop, stream: TcpStream, peer: std::net::S
     if let Err(error) = stream.set_nodelay(true) {
         warn!(%error, "cannot send small packets at once");
     }
-    let (reader, writer) = stream.into_split();
-    let connection = Connection::new(Arc::clone(shared), stop.clone(), peer, reader, writer);
+    let connection = Connection::new(Arc::clone(shared), stop.clone(), peer, stream);
     let counted = Counted::new();
     shared.connections.spawn(async move {
         connection.serve().await;

@@ -27,5 +27,8 @@ mod text;
 mod error;
 mod packet;
 mod payload;
+mod transport;
+
+pub mod tls;
 
 pub use listener::{Shared, serve};

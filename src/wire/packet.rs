@@ -76,6 +76,11 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
         }
     }
 
+    /// Takes what was read behind the last payload. The bytes are no packets: the stream changes here.
+    pub fn take_ahead(&mut self) -> Bytes {
+        std::mem::take(&mut self.buffer).freeze()
+    }
+
     /// Is done when the client is gone. Until then it reads ahead, a little.
     pub async fn gone(&mut self) -> Error {
         while self.buffer.len() < READ_AHEAD_BYTES {

@@ -27,6 +27,7 @@ use datafusion::catalog::TableProvider;
 use super::error::{Error, Result};
 use super::functions::Warnings;
 use super::processes;
+use super::session::Encryption;
 use crate::catalog;
 use provider::Provider;
 use variables::Variables;
@@ -48,6 +49,8 @@ pub struct MetadataContext {
     pub user: String,
     /// The host that the user comes from.
     pub host: String,
+    /// How the connection is encrypted, if it is.
+    pub encryption: Option<Encryption>,
     /// The default database.
     pub database: Option<String>,
     /// The session's variables.

@@ -166,7 +166,11 @@ fn status(context: &MetadataContext, questions: u64, rows: &mut Rows) {
         ("Uptime", uptime),
         ("Uptime_since_flush_status", uptime),
     ];
-    let told = [("Ssl_cipher", ""), ("Ssl_cipher_list", ""), ("Ssl_version", "")];
+    let (version, cipher) = match &context.encryption {
+        Some(encryption) => (encryption.version, encryption.cipher.as_str()),
+        None => ("", ""),
+    };
+    let told = [("Ssl_cipher", cipher), ("Ssl_cipher_list", cipher), ("Ssl_version", version)];
     let mut all = counted.map(|(name, count)| (name, count.to_string())).to_vec();
     all.extend(told.map(|(name, value)| (name, value.to_owned())));
     all.sort();

@@ -28,6 +28,7 @@ async fn context(config: &Config) -> Arc<MetadataContext> {
         snapshot: catalog.snapshot(),
         user: "ann".into(),
         host: "localhost".into(),
+        encryption: None,
         database: None,
         variables: Variables::new(&Globals::new(config), false),
         processes: vec![process(1, "ann"), process(2, "bob")],

@@ -37,7 +37,7 @@ impl Globals {
     pub fn new(config: &Config) -> Arc<Self> {
         let milliseconds = u64::try_from(config.max_execution_time.0.as_millis()).unwrap_or(u64::MAX);
         let connect_timeout = config.connect_timeout.0.as_secs().max(1);
-        let values = Values::from([
+        let mut values = Values::from([
             ("hostname", Value::Text(config.listen.ip().to_string())),
             ("connect_timeout", Value::Unsigned(connect_timeout)),
             ("max_allowed_packet", Value::Unsigned(config.max_allowed_packet.0)),
@@ -45,6 +45,15 @@ impl Globals {
             ("max_execution_time", Value::Unsigned(milliseconds)),
             ("port", Value::Unsigned(u64::from(config.listen.port()))),
         ]);
+        if let Some(tls) = &config.tls {
+            values.extend([
+                ("have_openssl", Value::Text("YES".into())),
+                ("have_ssl", Value::Text("YES".into())),
+                ("require_secure_transport", Value::Boolean(tls.required)),
+                ("ssl_cert", Value::Text(tls.certificate.display().to_string())),
+                ("ssl_key", Value::Text(tls.key.display().to_string())),
+            ]);
+        }
         Arc::new(Self { values: RwLock::new(Arc::new(values)) })
     }
 
