@@ -77,6 +77,7 @@ impl Connection {
         let login = timeout(self.shared.connect_timeout, self.log_in());
         let mut request = login.await.unwrap_or(Err(Error::BadHandshake))?;
         self.reader.set_payload_bytes_max(self.shared.payload_bytes_max);
+        let mut compression = request.compression;
         loop {
             let mut session = self.shared.engine.session(self.id, self.login(&request));
             let mut done = Done::default();
@@ -86,6 +87,11 @@ impl Connection {
             }
             self.replies.ok(&done, session.status(), StatusFlags::empty());
             self.replies.flush().await?;
+            // The answer to the login is the last one that is not compressed.
+            if let Some(algorithm) = compression.take() {
+                self.reader.compress(algorithm);
+                self.replies.packets.compress(algorithm);
+            }
             request = match self.commands(session, request.user).await? {
                 Some(request) => request,
                 None => return Ok(()),

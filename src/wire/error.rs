@@ -56,6 +56,9 @@ pub enum Error {
     /// A payload is longer than `max_allowed_packet`.
     #[error("Got a packet bigger than 'max_allowed_packet' bytes")]
     TooLarge,
+    /// A compressed packet is not what its header says.
+    #[error("Couldn't uncompress communication packet")]
+    Uncompress,
     /// A parameter's value was sent in pieces of more than `max_allowed_packet` together.
     #[error(
         "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_allowed_packet' bytes"
@@ -108,6 +111,7 @@ impl Error {
             Self::Denied { .. } => (1045, "28000"),
             Self::OutOfOrder => (1156, "08S01"),
             Self::TooLarge => (1153, "08S01"),
+            Self::Uncompress => (1157, "08S01"),
             Self::ParameterTooLarge => (1105, "HY000"),
             Self::Malformed => (1835, "HY000"),
             Self::UnknownCommand => (1047, "08S01"),
@@ -134,7 +138,8 @@ impl Error {
             | Self::InsecureTransport
             | Self::Denied { .. }
             | Self::OutOfOrder
-            | Self::TooLarge => true,
+            | Self::TooLarge
+            | Self::Uncompress => true,
             Self::Malformed
             | Self::ParameterTooLarge
             | Self::UnknownCommand

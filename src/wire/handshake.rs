@@ -16,6 +16,7 @@ use mysql_common::proto::MySerialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::column::UTF8MB4;
+use super::compression::Algorithm;
 use super::error::{Error, Result};
 use super::packet::PacketReader;
 use super::payload::Payload;
@@ -28,6 +29,7 @@ pub const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_LONG_PASSWORD
     .union(CapabilityFlags::CLIENT_FOUND_ROWS)
     .union(CapabilityFlags::CLIENT_LONG_FLAG)
     .union(CapabilityFlags::CLIENT_CONNECT_WITH_DB)
+    .union(CapabilityFlags::CLIENT_COMPRESS)
     .union(CapabilityFlags::CLIENT_ODBC)
     .union(CapabilityFlags::CLIENT_IGNORE_SPACE)
     .union(CapabilityFlags::CLIENT_PROTOCOL_41)
@@ -42,7 +44,8 @@ pub const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_LONG_PASSWORD
     .union(CapabilityFlags::CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA)
     .union(CapabilityFlags::CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS)
     .union(CapabilityFlags::CLIENT_SESSION_TRACK)
-    .union(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+    .union(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+    .union(CapabilityFlags::CLIENT_ZSTD_COMPRESSION_ALGORITHM);
 
 /// Says who the server is, and challenges the client.
 pub fn put_greeting(out: &mut Vec<u8>, connection_id: u32, nonce: &Nonce, offered: CapabilityFlags) {
@@ -79,6 +82,8 @@ pub struct Request {
     pub database: String,
     /// The connection attributes.
     pub attributes: BTreeMap<String, String>,
+    /// How packets are compressed after the login.
+    pub compression: Option<Algorithm>,
     /// The method of the answer; nothing when it is one that the server does not have.
     method: Option<Method>,
     /// The answer to the challenge.
@@ -111,6 +116,7 @@ impl Request {
             request.database = text(body.until_nul_or_end());
         }
         request.parse_plugin(&mut body, capabilities)?;
+        request.parse_compression(&mut body, capabilities)?;
         Ok((capabilities, request))
     }
 
@@ -149,6 +155,22 @@ impl Request {
                 let name = text(pairs.length_encoded_bytes()?);
                 self.attributes.insert(name, text(pairs.length_encoded_bytes()?));
             }
+        }
+        Ok(())
+    }
+
+    /// The level of zstd stands at the end. A client that wants both gets zlib, as from MySQL.
+    fn parse_compression(&mut self, body: &mut Payload<'_>, capabilities: CapabilityFlags) -> Result<()> {
+        if capabilities.contains(CapabilityFlags::CLIENT_ZSTD_COMPRESSION_ALGORITHM) {
+            const LEVEL: u8 = 3;
+            let level = if body.is_empty() { LEVEL } else { body.u8()? };
+            if !(1..=22).contains(&level) {
+                return Err(Error::Malformed);
+            }
+            self.compression = Some(Algorithm::Zstd(level.into()));
+        }
+        if capabilities.contains(CapabilityFlags::CLIENT_COMPRESS) {
+            self.compression = Some(Algorithm::Zlib);
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ mod temporal;
 mod text;
 
 mod error;
+
+mod compression;
 mod packet;
 mod payload;
 mod transport;

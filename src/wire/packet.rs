@@ -1,5 +1,6 @@
 //! Packets: how payloads travel over a byte stream. A packet has a header of four bytes, the length and a
-//! sequence number; a payload of 16 MiB or more travels as several.
+//! sequence number; a payload of 16 MiB or more travels as several. After [`PacketReader::compress`] and
+//! [`PacketWriter::compress`] the stream consists of compressed frames, and packets lie in those.
 //!
 //! It must not know what a payload means.
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::compression::{Algorithm, Packer, Unpacker};
 use super::error::{Error, Result};
 
 /// Length of a packet that is followed by another one of the same payload.
@@ -28,6 +30,19 @@ pub const FLUSH_BYTES: usize = 256 << 10;
 /// Room that an idle connection's writer keeps.
 const IDLE_BYTES: usize = 4 << 10;
 
+/// The number of a packet, and of the frame that it lies in when they are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    packet: u8,
+    frame: u8,
+}
+
+impl From<u8> for Sequence {
+    fn from(number: u8) -> Self {
+        Self { packet: number, frame: number }
+    }
+}
+
 /// Reads payloads. All its futures are cancel-safe: what has arrived stays in the buffer.
 #[derive(Debug)]
 pub struct PacketReader<R> {
@@ -37,12 +52,20 @@ pub struct PacketReader<R> {
     joined: BytesMut,
     sequence: u8,
     payload_bytes_max: usize,
+    /// Where bytes go before they are packets, once the client compresses.
+    unpacker: Option<Unpacker>,
 }
 
 impl<R: AsyncRead + Unpin> PacketReader<R> {
     /// A reader that refuses payloads of more than `payload_bytes_max` as soon as their header tells it.
     pub fn new(stream: R, payload_bytes_max: usize) -> Self {
-        Self { stream, buffer: BytesMut::new(), joined: BytesMut::new(), sequence: 0, payload_bytes_max }
+        let (buffer, joined) = (BytesMut::new(), BytesMut::new());
+        Self { stream, buffer, joined, sequence: 0, payload_bytes_max, unpacker: None }
+    }
+
+    /// From here on the client compresses.
+    pub fn compress(&mut self, algorithm: Algorithm) {
+        self.unpacker = Some(Unpacker::new(algorithm, std::mem::take(&mut self.buffer)));
     }
 
     /// Changes the limit, for after the login.
@@ -51,26 +74,40 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
     }
 
     /// Sets the sequence number that the next packet must have; a command begins with 0.
-    pub fn expect(&mut self, sequence: u8) {
-        self.sequence = sequence;
+    pub fn expect(&mut self, sequence: impl Into<Sequence>) {
+        let Sequence { packet, frame } = sequence.into();
+        self.sequence = packet;
+        if let Some(unpacker) = &mut self.unpacker {
+            // The packet may lie in the frame that was taken apart for the last one.
+            unpacker.sequence = if self.buffer.is_empty() { frame } else { frame.wrapping_add(1) };
+        }
     }
 
     /// The sequence number after the last packet, which the answer begins with.
-    pub fn sequence(&self) -> u8 {
-        self.sequence
+    pub fn sequence(&self) -> Sequence {
+        Sequence { packet: self.sequence, frame: self.unpacker.as_ref().map_or(0, |unpacker| unpacker.sequence) }
     }
 
     /// The next payload, or nothing when the client closed the connection between two payloads.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let missing = match self.take()? {
+            let mut missing = match self.take()? {
                 Taken::Payload(payload) => return Ok(Some(payload)),
                 Taken::Missing(bytes) => bytes,
             };
+            if let Some(unpacker) = &mut self.unpacker {
+                // A frame may hold the end of one payload, and whatever else was sent with it.
+                let bytes_max = self.payload_bytes_max.saturating_add(READ_AHEAD_BYTES);
+                match unpacker.unpack(&mut self.buffer, bytes_max)? {
+                    Some(bytes) => missing = bytes,
+                    None => continue,
+                }
+            }
             // A header can promise much: room is made for what has come, twice over, not for the promise.
-            self.buffer.reserve(missing.min(self.buffer.len().max(READ_BYTES)));
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                let clean = self.buffer.is_empty() && self.joined.is_empty();
+            let raw = self.raw();
+            raw.reserve(missing.min(raw.len().max(READ_BYTES)));
+            if self.read().await? == 0 {
+                let clean = self.raw().is_empty() && self.buffer.is_empty() && self.joined.is_empty();
                 return if clean { Ok(None) } else { Err(Error::Io(io::ErrorKind::UnexpectedEof.into())) };
             }
         }
@@ -83,9 +120,9 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
 
     /// Is done when the client is gone. Until then it reads ahead, a little.
     pub async fn gone(&mut self) -> Error {
-        while self.buffer.len() < READ_AHEAD_BYTES {
-            self.buffer.reserve(READ_BYTES);
-            match self.stream.read_buf(&mut self.buffer).await {
+        while self.raw().len() < READ_AHEAD_BYTES {
+            self.raw().reserve(READ_BYTES);
+            match self.read().await {
                 Ok(0) => return Error::Gone,
                 Ok(_) => {}
                 Err(error) => return error.into(),
@@ -100,9 +137,9 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
     pub async fn discard(&mut self) {
         self.joined = BytesMut::new();
         loop {
-            self.buffer.clear();
-            self.buffer.reserve(READ_BYTES);
-            if !matches!(self.stream.read_buf(&mut self.buffer).await, Ok(1..)) {
+            self.raw().clear();
+            self.raw().reserve(READ_BYTES);
+            if !matches!(self.read().await, Ok(1..)) {
                 return;
             }
         }
@@ -110,9 +147,21 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
 
     /// Gives back memory that a large payload took.
     pub fn rest(&mut self) {
-        if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
+        for buffer in [Some(&mut self.buffer), self.unpacker.as_mut().map(|unpacker| &mut unpacker.raw)] {
+            if let Some(buffer) = buffer.filter(|buffer| buffer.is_empty()) {
+                *buffer = BytesMut::new();
+            }
         }
+    }
+
+    /// Where bytes go as they come.
+    fn raw(&mut self) -> &mut BytesMut {
+        self.unpacker.as_mut().map_or(&mut self.buffer, |unpacker| &mut unpacker.raw)
+    }
+
+    async fn read(&mut self) -> io::Result<usize> {
+        let raw = self.unpacker.as_mut().map_or(&mut self.buffer, |unpacker| &mut unpacker.raw);
+        self.stream.read_buf(raw).await
     }
 
     /// Takes the next payload out of the buffer, or tells how many bytes are missing at least.
@@ -122,7 +171,8 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
                 return Ok(Taken::Missing(HEADER - self.buffer.len()));
             };
             let length = u32::from_le_bytes([low, middle, high, 0]) as usize;
-            if sequence != self.sequence {
+            // In frames the frames are numbered, and many clients number the packets in them as they like.
+            if sequence != self.sequence && self.unpacker.is_none() {
                 return Err(Error::OutOfOrder);
             }
             if self.joined.len() + length > self.payload_bytes_max {
@@ -131,7 +181,7 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
             if self.buffer.len() < HEADER + length {
                 return Ok(Taken::Missing(HEADER + length - self.buffer.len()));
             }
-            self.sequence = self.sequence.wrapping_add(1);
+            self.sequence = sequence.wrapping_add(1);
             let mut packet = self.buffer.split_to(HEADER + length);
             if length == LENGTH_MAX {
                 self.joined.extend_from_slice(&packet[HEADER..]);
@@ -161,12 +211,19 @@ pub struct PacketWriter<W> {
     sent: usize,
     sequence: u8,
     write_timeout: Duration,
+    /// What makes frames of packets, once the client wants them compressed.
+    packer: Option<Packer>,
 }
 
 impl<W: AsyncWrite + Unpin> PacketWriter<W> {
     /// A writer that gives up when a client takes nothing for `write_timeout`.
     pub fn new(stream: W, write_timeout: Duration) -> Self {
-        Self { stream, buffer: Vec::new(), sent: 0, sequence: 0, write_timeout }
+        Self { stream, buffer: Vec::new(), sent: 0, sequence: 0, write_timeout, packer: None }
+    }
+
+    /// From here on everything is compressed. What came before must be sent.
+    pub fn compress(&mut self, algorithm: Algorithm) {
+        self.packer = Some(Packer::new(algorithm));
     }
 
     /// Changes how long a client may take nothing.
@@ -175,13 +232,17 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
     }
 
     /// Sets the sequence number of the next packet.
-    pub fn start(&mut self, sequence: u8) {
-        self.sequence = sequence;
+    pub fn start(&mut self, sequence: impl Into<Sequence>) {
+        let Sequence { packet, frame } = sequence.into();
+        self.sequence = packet;
+        if let Some(packer) = &mut self.packer {
+            packer.sequence = frame;
+        }
     }
 
     /// The sequence number of the next packet.
-    pub fn sequence(&self) -> u8 {
-        self.sequence
+    pub fn sequence(&self) -> Sequence {
+        Sequence { packet: self.sequence, frame: self.packer.as_ref().map_or(0, |packer| packer.sequence) }
     }
 
     /// Adds a packet whose payload `write` appends.
@@ -211,19 +272,30 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
 
     /// Sends everything, waiting for a client that reads slowly. Cancel-safe: a later flush goes on.
     pub async fn flush(&mut self) -> Result<()> {
-        while self.sent < self.buffer.len() {
-            let write = self.stream.write(&self.buffer[self.sent..]);
-            match tokio::time::timeout(self.write_timeout, write).await {
-                Ok(Ok(0)) => return Err(Error::Io(io::ErrorKind::WriteZero.into())),
-                Ok(Ok(bytes)) => self.sent += bytes,
-                Ok(Err(error)) => return Err(error.into()),
-                Err(_) => return Err(Error::WriteTimeout),
+        loop {
+            let pending = match &mut self.packer {
+                None => &self.buffer[self.sent..],
+                Some(packer) => {
+                    if packer.pending().is_empty() && self.sent < self.buffer.len() {
+                        self.sent += packer.pack(&self.buffer[self.sent..])?;
+                    }
+                    packer.pending()
+                }
+            };
+            if pending.is_empty() {
+                break;
+            }
+            let bytes = patiently(self.write_timeout, self.stream.write(pending)).await?;
+            match &mut self.packer {
+                _ if bytes == 0 => return Err(Error::Io(io::ErrorKind::WriteZero.into())),
+                None => self.sent += bytes,
+                Some(packer) => packer.advance(bytes),
             }
         }
         self.sent = 0;
         self.buffer.clear();
-        // Over TLS the bytes may still be in the layer below.
-        Ok(self.stream.flush().await?)
+        // Over TLS the bytes may still be in the layer below, which a client that does not read fills as well.
+        patiently(self.write_timeout, self.stream.flush()).await
     }
 
     /// Tells the client that nothing follows.
@@ -235,6 +307,9 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
     pub fn rest(&mut self) {
         if self.buffer.capacity() > IDLE_BYTES {
             self.buffer = Vec::new();
+        }
+        if let Some(packer) = &mut self.packer {
+            packer.rest();
         }
     }
 
@@ -264,6 +339,14 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
     }
 }
 
+/// Waits for a client that takes bytes, but not for ever.
+async fn patiently<T>(limit: Duration, write: impl Future<Output = io::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, write).await {
+        Ok(written) => Ok(written?),
+        Err(_) => Err(Error::WriteTimeout),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::pin::Pin;
@@ -290,7 +373,7 @@ mod tests {
             for expected in [&b"first"[..], b"", b"third"] {
                 reader.expect(0);
                 assert_eq!(reader.next().await.unwrap().unwrap(), expected);
-                assert_eq!(reader.sequence(), 1);
+                assert_eq!(reader.sequence().packet, 1);
             }
             assert!(reader.next().await.unwrap().is_none());
         }

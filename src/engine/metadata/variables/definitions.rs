@@ -157,7 +157,7 @@ pub const ALL: &[Definition] = &[
     text("gtid_executed", Global, "", Fact),
     enumeration("gtid_mode", Global, &["OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON"], "OFF", Fact),
     text("gtid_purged", Global, "", Fact),
-    enumeration("have_compress", Global, &["YES", "NO"], "NO", Fact),
+    enumeration("have_compress", Global, &["YES", "NO"], "YES", Fact),
     enumeration("have_dynamic_loading", Global, &["YES", "NO"], "NO", Fact),
     enumeration("have_geometry", Global, &["YES", "NO"], "NO", Fact),
     enumeration("have_openssl", Global, &["YES", "DISABLED"], "DISABLED", Fact),

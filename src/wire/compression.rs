@@ -1,0 +1,267 @@
+//! Compressed connections: after the login, packets travel in frames. A frame has a header of seven bytes, its
+//! length, its own sequence number, and the length of what is in it, which is 0 when it is not compressed.
+//!
+//! It must not know packets: a frame holds any part of their bytes.
+
+use std::io;
+
+use bytes::{Buf, BufMut, BytesMut};
+use flate2::{Compress, FlushCompress, Status};
+
+use super::error::{Error, Result};
+
+const HEADER: usize = 7;
+
+/// Fewer bytes are sent as they are: compressed they would be more.
+const COMPRESSED_BYTES_MIN: usize = 50;
+
+/// Bytes of packets in one frame. The network's threads compress, so a piece must not take long.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// How frames are compressed, as the client chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Deflate in zlib's format.
+    Zlib,
+    /// Zstandard, at a level from 1 to 22.
+    Zstd(i32),
+}
+
+/// Takes a client's frames apart.
+#[derive(Debug)]
+pub struct Unpacker {
+    algorithm: Algorithm,
+    /// What came from the client and is not taken apart yet.
+    pub raw: BytesMut,
+    /// Of the frame that follows.
+    pub sequence: u8,
+}
+
+impl Unpacker {
+    /// For a client whose first frames may be in `raw` already.
+    pub fn new(algorithm: Algorithm, raw: BytesMut) -> Self {
+        Self { algorithm, raw, sequence: 0 }
+    }
+
+    /// Appends what the next frame holds to `out`, or tells how many bytes are missing at least. A frame that says
+    /// that it holds more than `bytes_max` is refused before anything is made of it, and so is one that lies.
+    pub fn unpack(&mut self, out: &mut BytesMut, bytes_max: usize) -> Result<Option<usize>> {
+        let Some(&[l0, l1, l2, sequence, p0, p1, p2]) = self.raw.first_chunk() else {
+            return Ok(Some(HEADER - self.raw.len()));
+        };
+        let length = u32::from_le_bytes([l0, l1, l2, 0]) as usize;
+        let plain_length = u32::from_le_bytes([p0, p1, p2, 0]) as usize;
+        // A command begins with 0, also in the middle of what was read.
+        if sequence != self.sequence && sequence != 0 {
+            return Err(Error::OutOfOrder);
+        }
+        if length.max(plain_length) > bytes_max {
+            return Err(Error::TooLarge);
+        }
+        if self.raw.len() < HEADER + length {
+            return Ok(Some(HEADER + length - self.raw.len()));
+        }
+        self.sequence = sequence.wrapping_add(1);
+        self.raw.advance(HEADER);
+        let frame = self.raw.split_to(length);
+        if plain_length == 0 {
+            out.extend_from_slice(&frame);
+            return Ok(None);
+        }
+        let start = out.len();
+        let unpacked = match self.algorithm {
+            Algorithm::Zlib => unpack_zlib(&frame, plain_length, out),
+            Algorithm::Zstd(_) => zstd::bulk::decompress(&frame, plain_length)
+                .map(|plain| out.extend_from_slice(&plain)),
+        };
+        match unpacked {
+            Ok(()) if out.len() - start == plain_length => Ok(None),
+            Ok(()) | Err(_) => Err(Error::Uncompress),
+        }
+    }
+}
+
+/// Room is made for what comes out, not for what the header says; one byte more than that is enough to know.
+fn unpack_zlib(frame: &[u8], plain_length: usize, out: &mut BytesMut) -> io::Result<()> {
+    let reader = flate2::bufread::ZlibDecoder::new(frame);
+    let mut reader = io::Read::take(reader, plain_length as u64 + 1);
+    io::copy(&mut reader, &mut out.writer()).map(drop)
+}
+
+/// Makes frames for a client.
+#[derive(Debug)]
+pub struct Packer {
+    algorithm: Algorithm,
+    /// Frames that are not sent yet, from `sent` on.
+    frames: Vec<u8>,
+    sent: usize,
+    /// Of the frame that follows.
+    pub sequence: u8,
+    compressor: Option<Compressor>,
+}
+
+enum Compressor {
+    Zlib(Compress),
+    Zstd(zstd::bulk::Compressor<'static>),
+}
+
+impl Packer {
+    /// For a client that understands the algorithm.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self { algorithm, frames: Vec::new(), sent: 0, sequence: 0, compressor: None }
+    }
+
+    /// Makes a frame of the first bytes, when the one before is sent; tells how many.
+    pub fn pack(&mut self, plain: &[u8]) -> io::Result<usize> {
+        let piece = &plain[..plain.len().min(PIECE_BYTES)];
+        self.frames.clear();
+        self.sent = 0;
+        self.frames.resize(HEADER + piece.len(), 0);
+        let (length, plain_length) = match self.compress(piece)? {
+            Some(length) => (length, piece.len()),
+            None => {
+                self.frames[HEADER..].copy_from_slice(piece);
+                (piece.len(), 0)
+            }
+        };
+        self.frames.truncate(HEADER + length);
+        let [l0, l1, l2, _] = (length as u32).to_le_bytes();
+        let [p0, p1, p2, _] = (plain_length as u32).to_le_bytes();
+        self.frames[..HEADER].copy_from_slice(&[l0, l1, l2, self.sequence, p0, p1, p2]);
+        self.sequence = self.sequence.wrapping_add(1);
+        Ok(piece.len())
+    }
+
+    /// What is not sent yet.
+    pub fn pending(&self) -> &[u8] {
+        &self.frames[self.sent..]
+    }
+
+    /// So many bytes more are sent.
+    pub fn advance(&mut self, bytes: usize) {
+        self.sent += bytes;
+    }
+
+    /// Gives back memory. Everything must be sent.
+    pub fn rest(&mut self) {
+        self.frames = Vec::new();
+        self.sent = 0;
+        self.compressor = None;
+    }
+
+    /// Compresses a piece behind the header; nothing when that does not make it shorter.
+    fn compress(&mut self, piece: &[u8]) -> io::Result<Option<usize>> {
+        if piece.len() < COMPRESSED_BYTES_MIN {
+            return Ok(None);
+        }
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new(self.algorithm)?),
+        };
+        let out = &mut self.frames[HEADER..];
+        Ok(match compressor {
+            Compressor::Zlib(compress) => {
+                compress.reset();
+                match compress.compress(piece, out, FlushCompress::Finish)? {
+                    Status::StreamEnd => Some(compress.total_out() as usize),
+                    Status::Ok | Status::BufError => None,
+                }
+            }
+            // Its only failure is that there is not enough room, as nothing else can go wrong in memory.
+            Compressor::Zstd(compress) => compress.compress_to_buffer(piece, out).ok(),
+        }
+        .filter(|length| *length < piece.len()))
+    }
+}
+
+impl Compressor {
+    fn new(algorithm: Algorithm) -> io::Result<Self> {
+        Ok(match algorithm {
+            Algorithm::Zlib => Self::Zlib(Compress::new(flate2::Compression::default(), true)),
+            Algorithm::Zstd(level) => Self::Zstd(zstd::bulk::Compressor::new(level)?),
+        })
+    }
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Zlib(_) => "Zlib",
+            Self::Zstd(_) => "Zstd",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALGORITHMS: [Algorithm; 3] = [Algorithm::Zlib, Algorithm::Zstd(1), Algorithm::Zstd(22)];
+
+    fn packed(algorithm: Algorithm, plain: &[u8]) -> Vec<u8> {
+        let mut packer = Packer::new(algorithm);
+        let (mut at, mut frames) = (0, Vec::new());
+        while at < plain.len() {
+            at += packer.pack(&plain[at..]).unwrap();
+            frames.extend_from_slice(packer.pending());
+        }
+        frames
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        use rand::{RngCore, SeedableRng};
+        let mut bytes = vec![0; length];
+        rand::rngs::StdRng::seed_from_u64(1).fill_bytes(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        for algorithm in ALGORITHMS {
+            for plain in [b"x".to_vec(), vec![b'x'; 49], vec![b'x'; 50], vec![7; 300_000], noise(200_000)] {
+                let frames = packed(algorithm, &plain);
+                assert!(frames.len() <= plain.len() + 7 * (plain.len() / PIECE_BYTES + 1));
+                // However the bytes come, a frame is whole or is not there.
+                let mut unpacker = Unpacker::new(algorithm, BytesMut::new());
+                let mut out = BytesMut::new();
+                for segment in frames.chunks(1000) {
+                    unpacker.raw.extend_from_slice(segment);
+                    while unpacker.unpack(&mut out, 1 << 20).unwrap().is_none() {}
+                }
+                assert!(out == plain, "{algorithm:?}: {} bytes changed", plain.len());
+                assert!(unpacker.raw.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn frames_that_lie_are_refused() {
+        let check = |algorithm, frame: &[u8], expected: &str| {
+            let mut unpacker = Unpacker::new(algorithm, BytesMut::from(frame));
+            let mut out = BytesMut::new();
+            let error = unpacker.unpack(&mut out, 100_000).unwrap_err();
+            assert!(format!("{error:?}").starts_with(expected), "{error:?}");
+            assert!(out.capacity() < 1 << 20, "{} bytes were kept", out.capacity());
+        };
+        for algorithm in ALGORITHMS {
+            let honest = packed(algorithm, &[b'x'; 60_000]);
+            let mut short = honest.clone();
+            short[4] -= 1;
+            check(algorithm, &short, "Uncompress");
+            let mut long = honest.clone();
+            long[4] += 1;
+            check(algorithm, &long, "Uncompress");
+            let mut huge = honest.clone();
+            huge[6] = 0xFF;
+            check(algorithm, &huge, "TooLarge");
+            let mut broken = honest.clone();
+            broken[9] ^= 0xFF;
+            broken[10] ^= 0xFF;
+            check(algorithm, &broken, "Uncompress");
+            let mut late = honest.clone();
+            late[3] = 3;
+            check(algorithm, &late, "OutOfOrder");
+            check(algorithm, b"\xFF\xFF\xFF\0\0\0\0", "TooLarge");
+        }
+    }
+}
