@@ -50,6 +50,14 @@ pub struct Config {
     pub threads: Option<usize>,
     /// Connections at once; one more gets error 1040.
     pub max_connections: usize,
+    /// Connections that nobody has logged in on yet; half of `max_connections` when it is not set.
+    pub max_unauthenticated_connections: Option<usize>,
+    /// Connections of one user at once; one more gets error 1203. Zero is no limit.
+    pub max_user_connections: usize,
+    /// Longest time that the answer to a failed login is held back, when there were many from its address.
+    pub failed_login_delay: Interval,
+    /// After how much silence a client's machine is asked whether it is still there; zero is never.
+    pub tcp_keepalive: Interval,
     /// Queries that run at once; twice the number of threads when it is not set.
     pub max_running_queries: Option<usize>,
     /// Queries that wait for their turn; one more is refused.
@@ -91,6 +99,10 @@ impl Default for Config {
             listing_interval: Interval(Duration::from_secs(10)),
             threads: None,
             max_connections: 1_000,
+            max_unauthenticated_connections: None,
+            max_user_connections: 0,
+            failed_login_delay: Interval(Duration::from_secs(2)),
+            tcp_keepalive: Interval(Duration::from_secs(60)),
             max_running_queries: None,
             max_queued_queries: 1_000,
             queue_timeout: Interval(Duration::from_secs(60)),
@@ -253,6 +265,7 @@ impl Config {
         let at_least_one = [
             ("threads", self.threads),
             ("max_connections", Some(self.max_connections)),
+            ("max_unauthenticated_connections", self.max_unauthenticated_connections),
             ("max_running_queries", self.max_running_queries),
             ("refreshes_at_once", Some(self.refreshes_at_once)),
         ];
@@ -286,6 +299,11 @@ impl Config {
         for path in paths.chain(certificate) {
             *path = base.join(&*path);
         }
+    }
+
+    /// Connections that nobody has logged in on yet.
+    pub fn unauthenticated_connections(&self) -> usize {
+        self.max_unauthenticated_connections.unwrap_or(self.max_connections / 2).max(1)
     }
 
     /// Threads that run queries.

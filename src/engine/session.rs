@@ -67,6 +67,8 @@ pub struct Login {
     pub attributes: BTreeMap<String, String>,
     /// How the connection is encrypted, if it is.
     pub encryption: Option<Encryption>,
+    /// Whether a person sits there: then `interactive_timeout` counts.
+    pub interactive: bool,
 }
 
 /// How a connection is encrypted, by OpenSSL's names.
@@ -112,7 +114,10 @@ impl Engine {
 
     /// Opens a session for a logged-in user. It is in the process list until it is dropped.
     pub fn session(self: &Arc<Self>, connection_id: u32, login: Login) -> Session {
-        let variables = Variables::new(&self.globals, login.user == SUPERUSER);
+        let mut variables = Variables::new(&self.globals, login.user == SUPERUSER);
+        if login.interactive {
+            variables.begin_interactive();
+        }
         Session {
             connection: self.processes.register(connection_id, login),
             state: State::new(variables),
@@ -299,6 +304,9 @@ impl Session {
     pub fn reset(&mut self) {
         let mut variables = self.state.variables.clone();
         variables.reset();
+        if self.connection.login().interactive {
+            variables.begin_interactive();
+        }
         self.state = State { database: self.state.database.take(), ..State::new(variables) };
         self.statements.clear();
     }

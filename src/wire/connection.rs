@@ -22,6 +22,7 @@ use super::client::Client;
 use super::command::Command;
 use super::error::{Error, Result};
 use super::handshake::{self, Request};
+use super::limits::Place;
 use super::listener::{Shared, Stop};
 use super::packet::{PacketReader, PacketWriter};
 use super::reply::Replies;
@@ -44,6 +45,7 @@ pub struct Connection {
     shared: Arc<Shared>,
     stop: Stop,
     id: u32,
+    place: Place,
     peer: SocketAddr,
     transport: Transport,
     encryption: Option<Encryption>,
@@ -53,13 +55,13 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that nothing was said on.
-    pub fn new(shared: Arc<Shared>, stop: Stop, peer: SocketAddr, stream: TcpStream) -> Self {
+    pub fn new(shared: Arc<Shared>, stop: Stop, place: Place, peer: SocketAddr, stream: TcpStream) -> Self {
         let id = shared.engine.next_connection_id();
         let transport = Transport::new(stream);
         let reader = PacketReader::new(transport.clone(), LOGIN_BYTES_MAX);
         let packets = PacketWriter::new(transport.clone(), LOGIN_WRITE_TIMEOUT);
         let replies = Replies { packets, capabilities: CapabilityFlags::empty() };
-        Self { shared, stop, id, peer, transport, encryption: None, reader, replies }
+        Self { shared, stop, id, place, peer, transport, encryption: None, reader, replies }
     }
 
     /// Serves the client until it leaves or must leave.
@@ -68,8 +70,21 @@ impl Connection {
             Ok(()) => debug!(connection = self.id, "connection closed"),
             Err(error) => {
                 debug!(connection = self.id, %error, "connection closed");
+                if matches!(error, Error::Denied { .. }) {
+                    self.hold_back().await;
+                }
                 let _ = timeout(FAREWELL_TIMEOUT, self.farewell(&error)).await;
             }
+        }
+    }
+
+    /// Who tries passwords waits for the answer, and keeps its place among the strangers while it waits, also when
+    /// it has hung up.
+    async fn hold_back(&self) {
+        let delay = self.shared.limits.failed_login(Some(self.peer.ip()));
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = self.stop.draining.cancelled() => {}
         }
     }
 
@@ -79,6 +94,8 @@ impl Connection {
         self.reader.set_payload_bytes_max(self.shared.payload_bytes_max);
         let mut compression = request.compression;
         loop {
+            let _counted = self.shared.limits.user(&request.user)?;
+            self.place.leave_strangers();
             let mut session = self.shared.engine.session(self.id, self.login(&request));
             let mut done = Done::default();
             if !request.database.is_empty() {
@@ -229,6 +246,7 @@ impl Connection {
             address: self.peer.to_string(),
             attributes: request.attributes.clone(),
             encryption: self.encryption.clone(),
+            interactive: self.replies.capabilities.contains(CapabilityFlags::CLIENT_INTERACTIVE),
         }
     }
 }

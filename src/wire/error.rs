@@ -34,6 +34,9 @@ pub enum Error {
     /// There are as many connections as may be.
     #[error("Too many connections")]
     TooManyConnections,
+    /// A user has as many connections as one user may have.
+    #[error("User {0} already has more than 'max_user_connections' active connections")]
+    TooManyOfUser(String),
     /// What came is no login.
     #[error("Bad handshake")]
     BadHandshake,
@@ -106,6 +109,7 @@ impl Error {
             Self::Shutdown => (1053, "08S01"),
             Self::Idle => (4031, "HY000"),
             Self::TooManyConnections => (1040, "08004"),
+            Self::TooManyOfUser(_) => (1203, "42000"),
             Self::BadHandshake => (1043, "08S01"),
             Self::InsecureTransport => (3159, "HY000"),
             Self::Denied { .. } => (1045, "28000"),
@@ -134,6 +138,7 @@ impl Error {
             | Self::Shutdown
             | Self::Idle
             | Self::TooManyConnections
+            | Self::TooManyOfUser(_)
             | Self::BadHandshake
             | Self::InsecureTransport
             | Self::Denied { .. }

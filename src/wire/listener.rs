@@ -2,20 +2,21 @@
 //!
 //! It must not know what is said on a connection.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_common::constants::CapabilityFlags;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::connection::Connection;
 use super::error::Error;
+use super::limits::Limits;
 use super::packet::PacketWriter;
 use super::reply::Replies;
 use super::tls::Tls;
@@ -39,8 +40,10 @@ pub struct Shared {
     pub(super) connect_timeout: Duration,
     /// Largest payload of a client that is logged in.
     pub(super) payload_bytes_max: usize,
+    /// How many clients there may be.
+    pub(super) limits: Arc<Limits>,
+    keepalive: Duration,
     shutdown_timeout: Duration,
-    permits: Arc<Semaphore>,
     connections: TaskTracker,
 }
 
@@ -62,8 +65,9 @@ impl Shared {
             tls,
             connect_timeout: config.connect_timeout.0,
             payload_bytes_max: config.max_allowed_packet.bytes(),
+            limits: Limits::new(config),
+            keepalive: config.tcp_keepalive.0,
             shutdown_timeout: config.shutdown_timeout.0,
-            permits: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             connections: TaskTracker::new(),
         })
     }
@@ -102,14 +106,21 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: Cancell
 
 /// Lets connections in. Never ends.
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &Stop) {
+    let mut exhausted = false;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => admit(shared, stop, stream, peer),
+            Ok((stream, peer)) => {
+                exhausted = false;
+                admit(shared, stop, stream, peer);
+            }
             // The client went before it was let in.
             Err(error)
                 if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+            // Most often there are no file descriptors left. The clients wait until there are.
             Err(error) => {
-                warn!(%error, "cannot accept a connection");
+                if !std::mem::replace(&mut exhausted, true) {
+                    warn!(%error, "cannot accept connections; trying again and again");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -118,37 +129,28 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &Stop) {
 
 /// Begins a connection if there is room for one.
 fn admit(shared: &Arc<Shared>, stop: &Stop, stream: TcpStream, peer: std::net::SocketAddr) {
-    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
+    let Some(place) = shared.limits.place() else {
         metrics::counter!("lakefront_connections_refused_total").increment(1);
         refuse(stream);
         return;
     };
-    // Answers are sent whole; waiting for more of them only makes them late.
-    if let Err(error) = stream.set_nodelay(true) {
-        warn!(%error, "cannot send small packets at once");
+    if let Err(error) = tune(&stream, shared.keepalive) {
+        debug!(%error, "cannot set the options of a socket");
     }
-    let connection = Connection::new(Arc::clone(shared), stop.clone(), peer, stream);
-    let counted = Counted::new();
-    shared.connections.spawn(async move {
-        connection.serve().await;
-        drop((counted, permit));
-    });
+    let connection = Connection::new(Arc::clone(shared), stop.clone(), place, peer, stream);
+    shared.connections.spawn(connection.serve());
 }
 
-/// Counts a connection while it is open, however it ends.
-struct Counted;
-
-impl Counted {
-    fn new() -> Self {
-        metrics::gauge!("lakefront_connections").increment(1);
-        Self
+/// Answers are sent whole, and waiting for more of them only makes them late. A client whose machine is gone is
+/// noticed although it sent no goodbye.
+fn tune(stream: &TcpStream, keepalive: Duration) -> io::Result<()> {
+    const PROBES_APART: Duration = Duration::from_secs(10);
+    stream.set_nodelay(true)?;
+    if !keepalive.is_zero() {
+        let keepalive = TcpKeepalive::new().with_time(keepalive).with_interval(PROBES_APART);
+        SockRef::from(stream).set_tcp_keepalive(&keepalive)?;
     }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        metrics::gauge!("lakefront_connections").decrement(1);
-    }
+    Ok(())
 }
 
 /// Tells a client that there is no room. It costs no task and no wait: a new socket's buffer takes so little at once.

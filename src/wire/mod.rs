@@ -5,6 +5,8 @@
 
 pub mod listener;
 
+mod limits;
+
 mod client;
 mod connection;
 

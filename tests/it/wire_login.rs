@@ -21,6 +21,7 @@ async fn server(lake: &Lake) -> TestServer {
     std::fs::write(&path, without.trim_end()).unwrap();
     let mut config = lake.config();
     config.users = Some(path);
+    config.failed_login_delay = "0s".parse().unwrap();
     TestServer::start_with(config, Clock::system()).await
 }
 

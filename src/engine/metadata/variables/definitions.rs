@@ -176,7 +176,7 @@ pub const ALL: &[Definition] = &[
     boolean("innodb_read_only", Global, true, Fact),
     boolean("innodb_strict_mode", Both, true, Kept),
     unsigned("insert_id", Session, 0, 0, u64::MAX, Kept),
-    unsigned("interactive_timeout", Both, 28_800, 1, YEAR, Kept),
+    unsigned("interactive_timeout", Both, 28_800, 1, YEAR, Acts),
     boolean("keep_files_on_create", Both, false, Kept),
     boolean("keyring_operations", Global, true, Fact),
     unsigned("last_insert_id", Session, 0, 0, u64::MAX, Kept),

@@ -43,6 +43,7 @@ impl Globals {
             ("max_allowed_packet", Value::Unsigned(config.max_allowed_packet.0)),
             ("max_connections", Value::Unsigned(config.max_connections as u64)),
             ("max_execution_time", Value::Unsigned(milliseconds)),
+            ("max_user_connections", Value::Unsigned(config.max_user_connections as u64)),
             ("port", Value::Unsigned(u64::from(config.listen.port()))),
         ]);
         if let Some(tls) = &config.tls {
@@ -78,6 +79,12 @@ impl Variables {
     /// The values of a new session. `privileged` sessions may SET GLOBAL.
     pub fn new(globals: &Arc<Globals>, privileged: bool) -> Self {
         Self { globals: Arc::clone(globals), base: globals.now(), own: Values::new(), privileged }
+    }
+
+    /// A person sits at the other end, who may be idle for longer, or shorter, than a program.
+    pub fn begin_interactive(&mut self) {
+        let timeout = self.unsigned("interactive_timeout");
+        self.own.insert("wait_timeout", Value::Unsigned(timeout));
     }
 
     /// Forgets what the session set, and begins again with the server's values of now.
