@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +16,12 @@ use serde::{Deserialize, Deserializer, de};
 pub struct Config {
     /// Address of the MySQL protocol.
     pub listen: SocketAddr,
+    /// File of the Unix socket, for clients on this machine; without it there is none.
+    pub socket: Option<PathBuf>,
+    /// Who may use the Unix socket.
+    pub socket_mode: FileMode,
+    /// Proxies, which tell by the PROXY protocol whom they speak for, and must.
+    pub proxy_protocol_from: Vec<Network>,
     /// Address of the console: health, metrics, pages.
     pub console: SocketAddr,
     /// Root that relative table locations refer to: a path or an object-store URL.
@@ -82,6 +88,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 3306)),
+            socket: None,
+            socket_mode: FileMode(0o777),
+            proxy_protocol_from: Vec::new(),
             console: SocketAddr::from(([127, 0, 0, 1], 8080)),
             lake: "lake".into(),
             catalog: "catalog".into(),
@@ -295,7 +304,7 @@ impl Config {
             }
         }
         let certificate = self.tls.iter_mut().flat_map(|tls| [&mut tls.certificate, &mut tls.key]);
-        let paths = [&mut self.users, &mut self.spill.directory].into_iter().flatten();
+        let paths = [&mut self.users, &mut self.socket, &mut self.spill.directory].into_iter().flatten();
         for path in paths.chain(certificate) {
             *path = base.join(&*path);
         }
@@ -423,7 +432,69 @@ impl<'de> Deserialize<'de> for Interval {
     }
 }
 
-/// A text is not `<number><unit>`.
+/// The mode of a file, written `"0660"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileMode(pub u32);
+
+impl<'de> Deserialize<'de> for FileMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match u32::from_str_radix(&text, 8) {
+            Ok(mode @ 0..=0o777) => Ok(Self(mode)),
+            _ => Err(de::Error::invalid_value(de::Unexpected::Str(&text), &"a mode such as \"0660\"")),
+        }
+    }
+}
+
+/// Addresses with the same first bits, written `10.0.0.0/8`; a single address is written alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// Whether an address is in it. An IPv4 address is the same when it is written as IPv6.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let differs = match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                u128::from(network.to_bits() ^ address.to_bits()) << 96
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => network.to_bits() ^ address.to_bits(),
+            _ => return false,
+        };
+        differs.leading_zeros() >= self.bits
+    }
+}
+
+impl FromStr for Network {
+    type Err = NotScaled;
+
+    fn from_str(text: &str) -> Result<Self, NotScaled> {
+        const NOT: NotScaled = NotScaled { expected: "a network such as 10.0.0.0/8 or fd00::/8" };
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse().map_err(|_| NOT)?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| NOT)?;
+        let bits_max = if address.is_ipv4() { 32 } else { 128 };
+        match bits.unwrap_or(bits_max) {
+            bits if bits <= bits_max => Ok(Self { address, bits }),
+            _ => Err(NOT),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|NotScaled { expected }| {
+            de::Error::invalid_value(de::Unexpected::Str(&text), &expected)
+        })
+    }
+}
+
+/// A text is not written as it must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write it as {expected}")]
 pub struct NotScaled {
@@ -527,6 +598,36 @@ mod tests {
         let config = read("# nothing\n").unwrap();
         assert_eq!(config.listen, Config::default().listen);
         assert_eq!(config.memory, ByteSize::gib(4));
+    }
+
+    #[test]
+    fn networks_and_modes() {
+        let check = |network: &str, address: &str, expected: Option<bool>| {
+            let contains = network.parse::<Network>().map(|network| network.contains(address.parse().unwrap()));
+            assert_eq!(contains.ok(), expected, "{address} in {network}");
+        };
+        check("10.0.0.0/8", "10.255.0.1", Some(true));
+        check("10.0.0.0/8", "11.0.0.1", Some(false));
+        check("10.0.0.0/8", "::ffff:10.0.0.1", Some(true));
+        check("10.0.0.0/8", "::1", Some(false));
+        check("0.0.0.0/0", "11.0.0.1", Some(true));
+        check("192.0.2.1", "192.0.2.1", Some(true));
+        check("192.0.2.1", "192.0.2.2", Some(false));
+        check("fd00::/8", "fd12::1", Some(true));
+        check("fd00::/8", "fe12::1", Some(false));
+        check("10.0.0.0/33", "10.0.0.1", None);
+        check("10.0.0/8", "10.0.0.1", None);
+        check("example.com", "10.0.0.1", None);
+        assert_eq!(read("socket_mode: '0660'\n").unwrap().socket_mode, FileMode(0o660));
+        assert_eq!(
+            read("socket_mode: '0990'\n").unwrap_err(),
+            "lakefront.yaml:1: socket_mode: invalid value: string \"0990\", expected a mode such as \"0660\""
+        );
+        assert_eq!(
+            read("proxy_protocol_from: [10.0.0.0/8, here]\n").unwrap_err(),
+            "lakefront.yaml:1: proxy_protocol_from[1]: invalid value: string \"here\", \
+             expected a network such as 10.0.0.0/8 or fd00::/8"
+        );
     }
 
     #[test]

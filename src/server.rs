@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::auth::{self, Users};
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, FileMode};
 use crate::console;
 use crate::engine;
 use crate::engine::session::Engine;
@@ -26,6 +26,7 @@ use crate::telemetry::{self, Metrics};
 use crate::views::Views;
 use crate::views::published::Warehouse;
 use crate::wire;
+use crate::wire::local::LocalListener;
 use crate::wire::tls::{self, Tls};
 
 /// How often a shutdown says what it waits for.
@@ -41,6 +42,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     require_directory("catalog", &config.catalog)?;
 
     let mysql = bind("listen", config.listen).await?;
+    let local = config.socket.as_deref().map(|path| bind_local(path, config.socket_mode)).transpose()?;
     let console = bind("console", config.console).await?;
     let mysql_address = address_of(&mysql, config.listen)?;
     let console_address = address_of(&console, config.console)?;
@@ -58,10 +60,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let draining = CancellationToken::new();
     let stopped = CancellationToken::new();
     let pages = console::Shared { catalog, metrics: metrics.clone(), draining: draining.clone() };
+    let listeners = wire::Listeners { tcp: mysql, local };
     let running = Running {
         mysql: mysql_address,
         console: console_address,
-        mysql_task: tokio::spawn(wire::serve(mysql, Arc::clone(&connections), draining.clone())),
+        mysql_task: tokio::spawn(wire::serve(listeners, Arc::clone(&connections), draining.clone())),
         console_task: tokio::spawn(console::serve(console, Arc::new(pages), stopped.clone())),
         upkeep_task: tokio::spawn(fold_metrics(metrics, stopped.clone())),
         jobs_task: tokio::spawn(jobs.run(draining.clone())),
@@ -177,6 +180,10 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|source| Error::Listen { setting, address, source })
 }
 
+fn bind_local(path: &Path, mode: FileMode) -> Result<LocalListener, Error> {
+    LocalListener::bind(path, mode.0).map_err(|source| Error::Socket { path: path.to_owned(), source })
+}
+
 /// The address that was bound: the one asked for, with the system's choice for port 0.
 fn address_of(listener: &TcpListener, asked: SocketAddr) -> Result<SocketAddr, Error> {
     listener.local_addr().map_err(|source| Error::Listen { setting: "listen", address: asked, source })
@@ -194,6 +201,14 @@ pub enum Error {
         setting: &'static str,
         /// What it says.
         address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The Unix socket's file cannot be made, or somebody listens on it.
+    #[error("cannot listen on {}: choose another file for `socket`, or stop the program that uses it", path.display())]
+    Socket {
+        /// The file.
+        path: PathBuf,
         /// Why not.
         source: io::Error,
     },

@@ -8,13 +8,11 @@
 //!
 //! It must not know what commands do; that is `client`.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_common::constants::{CapabilityFlags, StatusFlags};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
@@ -25,8 +23,10 @@ use super::handshake::{self, Request};
 use super::limits::Place;
 use super::listener::{Shared, Stop};
 use super::packet::{PacketReader, PacketWriter};
+use super::peer::Peer;
+use super::proxy;
 use super::reply::Replies;
-use super::transport::Transport;
+use super::transport::{SystemStream, Transport};
 use crate::auth::Nonce;
 use crate::engine::answer::Done;
 use crate::engine::session::{Encryption, Login, Session};
@@ -46,7 +46,7 @@ pub struct Connection {
     stop: Stop,
     id: u32,
     place: Place,
-    peer: SocketAddr,
+    peer: Peer,
     transport: Transport,
     encryption: Option<Encryption>,
     reader: PacketReader<Transport>,
@@ -55,7 +55,13 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that nothing was said on.
-    pub fn new(shared: Arc<Shared>, stop: Stop, place: Place, peer: SocketAddr, stream: TcpStream) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        stop: Stop,
+        place: Place,
+        peer: Peer,
+        stream: impl Into<SystemStream>,
+    ) -> Self {
         let id = shared.engine.next_connection_id();
         let transport = Transport::new(stream);
         let reader = PacketReader::new(transport.clone(), LOGIN_BYTES_MAX);
@@ -81,7 +87,7 @@ impl Connection {
     /// Who tries passwords waits for the answer, and keeps its place among the strangers while it waits, also when
     /// it has hung up.
     async fn hold_back(&self) {
-        let delay = self.shared.limits.failed_login(Some(self.peer.ip()));
+        let delay = self.shared.limits.failed_login(self.peer.ip());
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = self.stop.draining.cancelled() => {}
@@ -118,6 +124,7 @@ impl Connection {
 
     /// Greets the client and lets it prove who it is.
     async fn log_in(&mut self) -> Result<Request> {
+        self.meet().await?;
         let nonce = Nonce::random();
         let mut offered = handshake::CAPABILITIES;
         offered.set(CapabilityFlags::CLIENT_SSL, self.shared.tls.is_some());
@@ -131,11 +138,23 @@ impl Connection {
         self.replies.capabilities = capabilities;
         self.replies.packets.start(self.reader.sequence());
         // What counts is how the client talks, not what it says about it.
-        if self.encryption.is_none() && self.shared.tls.as_ref().is_some_and(|tls| tls.required) {
+        if !self.is_secret() && self.shared.tls.as_ref().is_some_and(|tls| tls.required) {
             return Err(Error::InsecureTransport);
         }
         self.prove(&request, Some(nonce)).await?;
         Ok(request)
+    }
+
+    /// Lets a proxy say whom it speaks for. Who is no proxy cannot say so, and a proxy cannot leave it out.
+    async fn meet(&mut self) -> Result<()> {
+        let proxies = &self.shared.proxies;
+        if self.peer.ip().is_some_and(|ip| proxies.iter().any(|network| network.contains(ip))) {
+            let parse = |bytes: &[u8]| Ok(proxy::parse(bytes)?.map(|header| (header.length, header.client)));
+            if let Some(client) = self.reader.preamble(parse).await? {
+                self.peer = Peer::Network(client);
+            }
+        }
+        Ok(())
     }
 
     /// Reads who the client wants to be; before it, TLS begins if the client asks for it.
@@ -155,13 +174,18 @@ impl Connection {
         Ok((capabilities, request))
     }
 
+    /// Whether nobody else can read what is said.
+    fn is_secret(&self) -> bool {
+        self.encryption.is_some() || self.peer == Peer::Local
+    }
+
     async fn prove(&mut self, request: &Request, nonce: Option<Nonce>) -> Result<()> {
         let users = &self.shared.users;
-        let host = host(self.peer);
-        let proved = if users.is_loopback_only() && !self.peer.ip().is_loopback() {
+        let host = self.peer.host();
+        let proved = if users.is_loopback_only() && !self.peer.is_local() {
             Err(Error::Denied { user: request.user.clone(), host, password: false })
         } else {
-            let secret = self.encryption.is_some();
+            let secret = self.is_secret();
             handshake::prove(&mut self.reader, &mut self.replies, users, request, nonce, &host, secret).await
         };
         if let Err(Error::Denied { .. }) = proved {
@@ -242,16 +266,11 @@ impl Connection {
     fn login(&self, request: &Request) -> Login {
         Login {
             user: request.user.clone(),
-            host: host(self.peer),
+            host: self.peer.host(),
             address: self.peer.to_string(),
             attributes: request.attributes.clone(),
             encryption: self.encryption.clone(),
             interactive: self.replies.capabilities.contains(CapabilityFlags::CLIENT_INTERACTIVE),
         }
     }
-}
-
-/// The client's host as MySQL shows it: names are not looked up, but this machine has one.
-fn host(peer: SocketAddr) -> String {
-    if peer.ip().is_loopback() { "localhost".to_owned() } else { peer.ip().to_string() }
 }

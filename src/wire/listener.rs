@@ -2,7 +2,7 @@
 //!
 //! It must not know what is said on a connection.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,14 @@ use tracing::{debug, info, warn};
 use super::connection::Connection;
 use super::error::Error;
 use super::limits::Limits;
+use super::local::LocalListener;
 use super::packet::PacketWriter;
+use super::peer::Peer;
 use super::reply::Replies;
 use super::tls::Tls;
+use super::transport::SystemStream;
 use crate::auth::Users;
-use crate::config::Config;
+use crate::config::{Config, Network};
 use crate::engine::session::Engine;
 
 /// Pause after the system had no room for a connection, so that waiting for room is not a busy loop.
@@ -40,11 +43,22 @@ pub struct Shared {
     pub(super) connect_timeout: Duration,
     /// Largest payload of a client that is logged in.
     pub(super) payload_bytes_max: usize,
+    /// From where the PROXY protocol is spoken.
+    pub(super) proxies: Vec<Network>,
     /// How many clients there may be.
     pub(super) limits: Arc<Limits>,
     keepalive: Duration,
     shutdown_timeout: Duration,
     connections: TaskTracker,
+}
+
+/// The ways in.
+#[derive(Debug)]
+pub struct Listeners {
+    /// From the network.
+    pub tcp: TcpListener,
+    /// From this machine.
+    pub local: Option<LocalListener>,
 }
 
 /// How a connection hears that the server stops.
@@ -65,6 +79,7 @@ impl Shared {
             tls,
             connect_timeout: config.connect_timeout.0,
             payload_bytes_max: config.max_allowed_packet.bytes(),
+            proxies: config.proxy_protocol_from.clone(),
             limits: Limits::new(config),
             keepalive: config.tcp_keepalive.0,
             shutdown_timeout: config.shutdown_timeout.0,
@@ -80,7 +95,7 @@ impl Shared {
 
 /// Serves MySQL clients until `shutdown`; then closes idle connections, lets running statements end within
 /// `config.shutdown_timeout`, cancels the rest, and returns when every connection is closed.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: CancellationToken) {
+pub async fn serve(listeners: Listeners, shared: Arc<Shared>, shutdown: CancellationToken) {
     let stop = Stop { draining: shutdown.clone(), cancelled: CancellationToken::new() };
     let watch = async {
         match &shared.tls {
@@ -91,10 +106,10 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: Cancell
     tokio::select! {
         biased;
         () = shutdown.cancelled() => {}
-        () = accept(&listener, &shared, &stop) => {}
+        () = accept(&listeners, &shared, &stop) => {}
         () = watch => {}
     }
-    drop(listener);
+    drop(listeners);
 
     shared.connections.close();
     if timeout(shared.shutdown_timeout, shared.connections.wait()).await.is_err() {
@@ -105,10 +120,20 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>, shutdown: Cancell
 }
 
 /// Lets connections in. Never ends.
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &Stop) {
+async fn accept(listeners: &Listeners, shared: &Arc<Shared>, stop: &Stop) {
+    let local = async || match &listeners.local {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    };
     let mut exhausted = false;
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listeners.tcp.accept() => {
+                accepted.map(|(stream, address)| (SystemStream::Tcp(stream), Peer::Network(address)))
+            }
+            accepted = local() => accepted.map(|stream| (SystemStream::Unix(stream), Peer::Local)),
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 exhausted = false;
                 admit(shared, stop, stream, peer);
@@ -128,13 +153,15 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, stop: &Stop) {
 }
 
 /// Begins a connection if there is room for one.
-fn admit(shared: &Arc<Shared>, stop: &Stop, stream: TcpStream, peer: std::net::SocketAddr) {
+fn admit(shared: &Arc<Shared>, stop: &Stop, stream: SystemStream, peer: Peer) {
     let Some(place) = shared.limits.place() else {
         metrics::counter!("lakefront_connections_refused_total").increment(1);
         refuse(stream);
         return;
     };
-    if let Err(error) = tune(&stream, shared.keepalive) {
+    if let SystemStream::Tcp(stream) = &stream
+        && let Err(error) = tune(stream, shared.keepalive)
+    {
         debug!(%error, "cannot set the options of a socket");
     }
     let connection = Connection::new(Arc::clone(shared), stop.clone(), place, peer, stream);
@@ -154,11 +181,13 @@ fn tune(stream: &TcpStream, keepalive: Duration) -> io::Result<()> {
 }
 
 /// Tells a client that there is no room. It costs no task and no wait: a new socket's buffer takes so little at once.
-fn refuse(stream: TcpStream) {
+fn refuse(stream: SystemStream) {
     let packets = PacketWriter::new(tokio::io::sink(), Duration::ZERO);
     let mut replies = Replies { packets, capabilities: CapabilityFlags::empty() };
     replies.error(&Error::TooManyConnections);
-    if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(replies.packets.pending());
-    }
+    // A client that cannot be told sees that the connection is closed.
+    let _ = match stream {
+        SystemStream::Tcp(stream) => stream.try_write(replies.packets.pending()),
+        SystemStream::Unix(stream) => stream.try_write(replies.packets.pending()),
+    };
 }

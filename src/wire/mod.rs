@@ -4,8 +4,11 @@
 //! Start reading at [`listener`], then `connection` and `client`.
 
 pub mod listener;
+pub mod local;
 
 mod limits;
+mod peer;
+mod proxy;
 
 mod client;
 mod connection;
@@ -35,4 +38,4 @@ mod transport;
 
 pub mod tls;
 
-pub use listener::{Shared, serve};
+pub use listener::{Listeners, Shared, serve};

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::compression::{Algorithm, Packer, Unpacker};
@@ -109,6 +109,21 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
             if self.read().await? == 0 {
                 let clean = self.raw().is_empty() && self.buffer.is_empty() && self.joined.is_empty();
                 return if clean { Ok(None) } else { Err(Error::Io(io::ErrorKind::UnexpectedEof.into())) };
+            }
+        }
+    }
+
+    /// Reads what stands before the first packet. `parse` gets what has come and returns how much of it that is,
+    /// or nothing when it needs more.
+    pub async fn preamble<T>(&mut self, parse: impl Fn(&[u8]) -> Result<Option<(usize, T)>>) -> Result<T> {
+        loop {
+            if let Some((length, told)) = parse(&self.buffer)? {
+                self.buffer.advance(length);
+                return Ok(told);
+            }
+            self.buffer.reserve(READ_BYTES);
+            if self.read().await? == 0 {
+                return Err(Error::Gone);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ProtocolVersion, ServerConfig, ServerConnection, SupportedCipherSuite};
 use tokio_rustls::server::TlsStream;
@@ -30,8 +30,8 @@ enum Stream {
 
 impl Transport {
     /// A plain stream.
-    pub fn new(socket: TcpStream) -> Self {
-        Self(Arc::new(Mutex::new(Stream::Plain(Socket { ahead: Bytes::new(), stream: socket }))))
+    pub fn new(stream: impl Into<SystemStream>) -> Self {
+        Self(Arc::new(Mutex::new(Stream::Plain(Socket { ahead: Bytes::new(), stream: stream.into() }))))
     }
 
     /// Continues inside TLS. `ahead` are the bytes that came behind the request for it: they belong to TLS, and
@@ -80,7 +80,28 @@ fn openssl_name(suite: SupportedCipherSuite) -> String {
 #[derive(Debug)]
 struct Socket {
     ahead: Bytes,
-    stream: TcpStream,
+    stream: SystemStream,
+}
+
+/// What the system gives.
+#[derive(Debug)]
+pub enum SystemStream {
+    /// From the network.
+    Tcp(TcpStream),
+    /// From this machine.
+    Unix(UnixStream),
+}
+
+impl From<TcpStream> for SystemStream {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+impl From<UnixStream> for SystemStream {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
 }
 
 impl AsyncRead for Transport {
@@ -129,12 +150,15 @@ impl AsyncRead for Socket {
         context: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.ahead.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, out);
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(out.remaining());
+            out.put_slice(&self.ahead.split_to(length));
+            return Poll::Ready(Ok(()));
         }
-        let length = self.ahead.len().min(out.remaining());
-        out.put_slice(&self.ahead.split_to(length));
-        Poll::Ready(Ok(()))
+        match &mut self.stream {
+            SystemStream::Tcp(stream) => Pin::new(stream).poll_read(context, out),
+            SystemStream::Unix(stream) => Pin::new(stream).poll_read(context, out),
+        }
     }
 }
 
@@ -144,7 +168,10 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        match &mut self.stream {
+            SystemStream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            SystemStream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -152,18 +179,25 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        match &mut self.stream {
+            SystemStream::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, parts),
+            SystemStream::Unix(stream) => Pin::new(stream).poll_write_vectored(context, parts),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    /// The system keeps nothing back.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        match &mut self.stream {
+            SystemStream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            SystemStream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 }

@@ -46,6 +46,9 @@ impl Globals {
             ("max_user_connections", Value::Unsigned(config.max_user_connections as u64)),
             ("port", Value::Unsigned(u64::from(config.listen.port()))),
         ]);
+        if let Some(path) = &config.socket {
+            values.insert("socket", Value::Text(path.display().to_string()));
+        }
         if let Some(tls) = &config.tls {
             values.extend([
                 ("have_openssl", Value::Text("YES".into())),
