@@ -488,9 +488,8 @@ impl FromStr for Network {
 impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|NotScaled { expected }| {
-            de::Error::invalid_value(de::Unexpected::Str(&text), &expected)
-        })
+        text.parse()
+            .map_err(|NotScaled { expected }| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
     }
 }
 
@@ -603,7 +602,8 @@ mod tests {
     #[test]
     fn networks_and_modes() {
         let check = |network: &str, address: &str, expected: Option<bool>| {
-            let contains = network.parse::<Network>().map(|network| network.contains(address.parse().unwrap()));
+            let contains =
+                network.parse::<Network>().map(|network| network.contains(address.parse().unwrap()));
             assert_eq!(contains.ok(), expected, "{address} in {network}");
         };
         check("10.0.0.0/8", "10.255.0.1", Some(true));

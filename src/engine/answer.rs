@@ -27,8 +27,6 @@ pub struct Done {
     pub affected_rows: u64,
     /// A line for people; mostly empty.
     pub info: String,
-    /// The default database, when the statement changed it.
-    pub database: Option<String>,
 }
 
 /// A column of a result set, as MySQL's column definition tells it.

@@ -30,5 +30,6 @@ pub mod functions;
 pub mod metadata;
 
 pub mod answer;
+pub mod changes;
 pub mod error;
 pub mod types;

@@ -12,6 +12,7 @@ use datafusion::common::ScalarValue;
 use super::admission::Admission;
 use super::answer::{Answer, Column, Origin};
 use super::caller::Caller;
+use super::changes::{Changes, Told};
 use super::dialect;
 use super::dialect::statement::{Parsed, TableName};
 use super::error::{Error, Result};
@@ -122,6 +123,7 @@ impl Engine {
             connection: self.processes.register(connection_id, login),
             state: State::new(variables),
             statements: BTreeMap::new(),
+            changes: Changes::default(),
             engine: Arc::clone(self),
         }
     }
@@ -164,6 +166,8 @@ pub struct Session {
     pub(super) state: State,
     /// What PREPARE named, in lower case.
     pub(super) statements: BTreeMap<String, Parsed>,
+    /// What the client has not heard of.
+    pub(super) changes: Changes,
 }
 
 /// What a statement sees of its session, and what SET changes. Cheap to clone.
@@ -276,6 +280,7 @@ impl Session {
         };
         self.connection.set_database(Some(database.clone()));
         self.state.database = Some(database);
+        self.changes.database();
         Ok(())
     }
 
@@ -309,6 +314,12 @@ impl Session {
         }
         self.state = State { database: self.state.database.take(), ..State::new(variables) };
         self.statements.clear();
+        self.changes = Changes::default();
+    }
+
+    /// What changed since this was asked last, as far as the client wants to hear of it.
+    pub fn tell_changes(&mut self) -> Told {
+        self.changes.tell(self.state.database.as_deref(), &self.state.variables)
     }
 
     /// What the status flags tell after the last statement.

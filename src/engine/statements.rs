@@ -8,9 +8,11 @@ use datafusion::sql::sqlparser::ast;
 
 use super::answer::{Answer, Done};
 use super::caller::Caller;
+use super::changes::Changes;
 use super::dialect::statement::{Assignment, Statement, TableName};
 use super::error::{Error, Result};
 use super::life::{Life, Received, Token};
+use super::metadata::variables;
 use super::planner::Tables;
 use super::query;
 use super::session::Session;
@@ -21,6 +23,7 @@ const STATEMENTS_MAX: usize = 1_000;
 /// SET: all assignments, or none when one of them fails.
 pub async fn set(session: &mut Session, life: &Life, assignments: Vec<Assignment>) -> Result<Done> {
     let mut caller = Caller::of(session);
+    let mut changes = Changes::default();
     for assignment in assignments {
         match assignment {
             Assignment::System { global, name, value } => {
@@ -31,25 +34,31 @@ pub async fn set(session: &mut Session, life: &Life, assignments: Vec<Assignment
                 if let Some(warning) = caller.state.variables.set(global, &name, value.as_ref())? {
                     caller.state.warnings.push(warning.code, warning.message);
                 }
+                if !global {
+                    changes.variable(variables::stored_name(&name)?);
+                }
             }
             Assignment::User { name, value } => {
                 let value = caller.evaluate(life, value).await?;
                 caller.set_user_variable(name, value)?;
+                changes.other();
             }
             Assignment::Names { charset, collation } => {
                 caller.state.variables.set_names(charset.as_deref(), collation.as_deref())?;
+                variables::NAMES.iter().for_each(|name| changes.variable(name));
             }
             Assignment::Nothing => {}
         }
     }
     session.state = caller.state;
+    session.changes.extend(changes);
     Ok(Done::default())
 }
 
 /// USE.
 pub fn use_database(session: &mut Session, name: &str) -> Result<Done> {
     session.use_database(name)?;
-    Ok(Done { database: session.state.database.clone(), ..Done::default() })
+    Ok(Done::default())
 }
 
 /// BEGIN, and with `open` false COMMIT and ROLLBACK. Every statement reads one consistent set of files
@@ -100,6 +109,7 @@ pub async fn prepare(session: &mut Session, life: &Life, name: String, text: ast
         return Err(Error::TooMany { what: "prepared statements", most: STATEMENTS_MAX });
     }
     session.statements.insert(name, parsed);
+    session.changes.other();
     Ok(Done { info: "Statement prepared".into(), ..Done::default() })
 }
 

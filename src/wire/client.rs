@@ -16,6 +16,7 @@ use super::reply::Replies;
 use super::rows::{Cursor, Format};
 use super::statement::Statements;
 use crate::engine::answer::{Answer, Done};
+use crate::engine::changes::Told;
 use crate::engine::session::{Engine, Session};
 
 /// NULL where a text would be: a column without a default value.
@@ -83,7 +84,7 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
             Command::InitDatabase(name) => {
                 let name = self.session.decode(name.into())?;
                 self.session.use_database(&name)?;
-                self.ok(&Done { database: Some(name), ..Done::default() });
+                self.ok(&Done::default());
             }
             Command::FieldList { table, pattern } => self.field_list(table, pattern).await?,
             Command::Ping => self.ok(&Done::default()),
@@ -129,7 +130,10 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
 
     async fn result(&mut self, answer: Answer, format: Format, flags: StatusFlags) -> Result<()> {
         match answer {
-            Answer::Done(done) => self.replies.ok(&done, self.session.status(), flags),
+            Answer::Done(done) => {
+                let changes = self.changes();
+                self.replies.ok(&done, &changes, self.session.status(), flags);
+            }
             Answer::Rows(rows) => {
                 self.replies.rows(rows, format, self.session.status(), flags).await?;
                 self.eof(flags);
@@ -224,7 +228,12 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
     }
 
     fn ok(&mut self, done: &Done) {
-        self.replies.ok(done, self.session.status(), StatusFlags::empty());
+        let changes = self.changes();
+        self.replies.ok(done, &changes, self.session.status(), StatusFlags::empty());
+    }
+
+    fn changes(&mut self) -> Told {
+        if self.replies.tracks_session() { self.session.tell_changes() } else { Told::default() }
     }
 
     fn eof(&mut self, flags: StatusFlags) {

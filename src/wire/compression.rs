@@ -71,8 +71,9 @@ impl Unpacker {
         let start = out.len();
         let unpacked = match self.algorithm {
             Algorithm::Zlib => unpack_zlib(&frame, plain_length, out),
-            Algorithm::Zstd(_) => zstd::bulk::decompress(&frame, plain_length)
-                .map(|plain| out.extend_from_slice(&plain)),
+            Algorithm::Zstd(_) => {
+                zstd::bulk::decompress(&frame, plain_length).map(|plain| out.extend_from_slice(&plain))
+            }
         };
         match unpacked {
             Ok(()) if out.len() - start == plain_length => Ok(None),

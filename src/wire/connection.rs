@@ -103,12 +103,11 @@ impl Connection {
             let _counted = self.shared.limits.user(&request.user)?;
             self.place.leave_strangers();
             let mut session = self.shared.engine.session(self.id, self.login(&request));
-            let mut done = Done::default();
             if !request.database.is_empty() {
                 session.use_database(&request.database)?;
-                done.database = Some(request.database);
             }
-            self.replies.ok(&done, session.status(), StatusFlags::empty());
+            let changes = session.tell_changes();
+            self.replies.ok(&Done::default(), &changes, session.status(), StatusFlags::empty());
             self.replies.flush().await?;
             // The answer to the login is the last one that is not compressed.
             if let Some(algorithm) = compression.take() {

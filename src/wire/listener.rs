@@ -2,7 +2,7 @@
 //!
 //! It must not know what is said on a connection.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,7 +187,11 @@ fn refuse(stream: SystemStream) {
     replies.error(&Error::TooManyConnections);
     // A client that cannot be told sees that the connection is closed.
     let _ = match stream {
-        SystemStream::Tcp(stream) => stream.try_write(replies.packets.pending()),
-        SystemStream::Unix(stream) => stream.try_write(replies.packets.pending()),
+        SystemStream::Tcp(stream) => {
+            stream.into_std().and_then(|mut stream| stream.write(replies.packets.pending()))
+        }
+        SystemStream::Unix(stream) => {
+            stream.into_std().and_then(|mut stream| stream.write(replies.packets.pending()))
+        }
     };
 }

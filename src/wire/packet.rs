@@ -85,7 +85,10 @@ impl<R: AsyncRead + Unpin> PacketReader<R> {
 
     /// The sequence number after the last packet, which the answer begins with.
     pub fn sequence(&self) -> Sequence {
-        Sequence { packet: self.sequence, frame: self.unpacker.as_ref().map_or(0, |unpacker| unpacker.sequence) }
+        Sequence {
+            packet: self.sequence,
+            frame: self.unpacker.as_ref().map_or(0, |unpacker| unpacker.sequence),
+        }
     }
 
     /// The next payload, or nothing when the client closed the connection between two payloads.

@@ -9,10 +9,13 @@ use tokio::io::AsyncWrite;
 use super::error::{Error, Result};
 use super::packet::PacketWriter;
 use crate::engine::answer::Done;
+use crate::engine::changes::Told;
 use crate::engine::session::Status;
 
-/// The type of the session state change that tells a new default database.
+/// The types of session state changes.
+const SESSION_TRACK_SYSTEM_VARIABLES: u8 = 0;
 const SESSION_TRACK_SCHEMA: u8 = 1;
+const SESSION_TRACK_STATE_CHANGE: u8 = 2;
 
 /// Writes replies for one client.
 #[derive(Debug)]
@@ -25,14 +28,19 @@ pub struct Replies<W> {
 
 impl<W: AsyncWrite + Unpin> Replies<W> {
     /// The statement is done, without a result set.
-    pub fn ok(&mut self, done: &Done, status: Status, flags: StatusFlags) {
-        self.ok_packet(0x00, done, status, flags);
+    pub fn ok(&mut self, done: &Done, changes: &Told, status: Status, flags: StatusFlags) {
+        self.ok_packet(0x00, done, changes, status, flags);
+    }
+
+    /// Whether the client wants to hear what changes in its session.
+    pub fn tracks_session(&self) -> bool {
+        self.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK)
     }
 
     /// Columns or rows end here.
     pub fn eof(&mut self, status: Status, flags: StatusFlags) {
         if self.deprecates_eof() {
-            self.ok_packet(0xFE, &Done::default(), status, flags);
+            self.ok_packet(0xFE, &Done::default(), &Told::default(), status, flags);
         } else {
             self.packets.packet(|out| {
                 out.push(0xFE);
@@ -68,11 +76,11 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
         self.packets.flush().await
     }
 
-    fn ok_packet(&mut self, header: u8, done: &Done, status: Status, flags: StatusFlags) {
-        let tracks = self.capabilities.contains(CapabilityFlags::CLIENT_SESSION_TRACK);
-        let database = done.database.as_deref().filter(|_| tracks);
+    fn ok_packet(&mut self, header: u8, done: &Done, changes: &Told, status: Status, flags: StatusFlags) {
+        let tracks = self.tracks_session();
+        let changes = if tracks { state_changes(changes) } else { Vec::new() };
         let mut flags = status_flags(status) | flags;
-        flags.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, database.is_some());
+        flags.set(StatusFlags::SERVER_SESSION_STATE_CHANGED, !changes.is_empty());
         self.packets.packet(|out| {
             out.push(header);
             out.put_lenenc_int(done.affected_rows);
@@ -83,18 +91,35 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
                 out.extend_from_slice(done.info.as_bytes());
                 return;
             }
-            if database.is_some() || !done.info.is_empty() {
+            if !changes.is_empty() || !done.info.is_empty() {
                 out.put_lenenc_str(done.info.as_bytes());
             }
-            if let Some(database) = database {
-                let mut change = Vec::with_capacity(database.len() + 9);
-                change.put_lenenc_str(database.as_bytes());
-                let mut changes = vec![SESSION_TRACK_SCHEMA];
-                changes.put_lenenc_str(&change);
+            if !changes.is_empty() {
                 out.put_lenenc_str(&changes);
             }
         });
     }
+}
+
+/// Each change is its type, and its content behind a length.
+fn state_changes(changes: &Told) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut put = |kind: u8, parts: &[&str]| {
+        let mut content = Vec::new();
+        parts.iter().for_each(|part| content.put_lenenc_str(part.as_bytes()));
+        out.push(kind);
+        out.put_lenenc_str(&content);
+    };
+    for (name, value) in &changes.variables {
+        put(SESSION_TRACK_SYSTEM_VARIABLES, &[name, value]);
+    }
+    if let Some(database) = &changes.database {
+        put(SESSION_TRACK_SCHEMA, &[database]);
+    }
+    if changes.any {
+        put(SESSION_TRACK_STATE_CHANGE, &["1"]);
+    }
+    out
 }
 
 /// The bits that every reply carries.
@@ -139,15 +164,21 @@ mod tests {
         let none = CapabilityFlags::empty();
         let tracks = CapabilityFlags::CLIENT_SESSION_TRACK;
         let eof = CapabilityFlags::CLIENT_DEPRECATE_EOF;
-        let done = Done { affected_rows: 300, info: "hi".into(), database: Some("log".into()) };
+        let done = Done { affected_rows: 300, info: "hi".into() };
         let plain = Done::default();
+        let same = Told::default();
+        let database = Told { database: Some("log".into()), ..Told::default() };
+        let zone = Told { variables: vec![("time_zone", "UTC".into())], any: true, ..Told::default() };
         let more = StatusFlags::SERVER_MORE_RESULTS_EXISTS;
+        let last = StatusFlags::empty();
 
-        check(none, |to| to.ok(&done, STATUS, more), b"\0\xFC\x2C\x01\0\x0A\0\x03\0hi").await;
-        check(none, |to| to.ok(&plain, STATUS, StatusFlags::empty()), b"\0\0\0\x02\0\x03\0").await;
+        check(none, |to| to.ok(&done, &database, STATUS, more), b"\0\xFC\x2C\x01\0\x0A\0\x03\0hi").await;
+        check(none, |to| to.ok(&plain, &zone, STATUS, last), b"\0\0\0\x02\0\x03\0").await;
         let changed = b"\0\xFC\x2C\x01\0\x02\x40\x03\0\x02hi\x06\x01\x04\x03log";
-        check(tracks, |to| to.ok(&done, STATUS, StatusFlags::empty()), changed).await;
-        check(tracks, |to| to.ok(&plain, STATUS, StatusFlags::empty()), b"\0\0\0\x02\0\x03\0").await;
+        check(tracks, |to| to.ok(&done, &database, STATUS, last), changed).await;
+        let changed = b"\0\0\0\x02\x40\x03\0\0\x14\0\x0E\x09time_zone\x03UTC\x02\x02\x011";
+        check(tracks, |to| to.ok(&plain, &zone, STATUS, last), changed).await;
+        check(tracks, |to| to.ok(&plain, &same, STATUS, last), b"\0\0\0\x02\0\x03\0").await;
         check(none, |to| to.eof(STATUS, more), b"\xFE\x03\0\x0A\0").await;
         check(eof, |to| to.eof(STATUS, more), b"\xFE\0\0\x0A\0\x03\0").await;
     }

@@ -36,9 +36,8 @@ type Fingerprint = [u8; 32];
 impl Tls {
     /// Reads certificate and key, and checks that they belong together.
     pub fn read(settings: &config::Tls) -> Result<Self, Error> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
-        };
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source });
         let pair = Pair { certificate: read(&settings.certificate)?, key: read(&settings.key)? };
         Ok(Self {
             current: RwLock::new(pair.config(&settings.certificate, &settings.key)?),
@@ -80,10 +79,8 @@ impl Tls {
         };
         let pair = Pair { certificate, key };
         let fingerprint = pair.fingerprint();
-        let seen = std::mem::replace(
-            &mut *self.seen.write().unwrap_or_else(PoisonError::into_inner),
-            fingerprint,
-        );
+        let seen =
+            std::mem::replace(&mut *self.seen.write().unwrap_or_else(PoisonError::into_inner), fingerprint);
         if seen == fingerprint {
             return Ok(false);
         }
@@ -119,11 +116,8 @@ impl Pair {
         }
         let private = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|source| Error::Pem { path: key.to_owned(), source })?;
-        let unusable = |source| Error::Unusable {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            source,
-        };
+        let unusable =
+            |source| Error::Unusable { certificate: certificate.to_owned(), key: key.to_owned(), source };
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&version::TLS12, &version::TLS13])
             .map_err(unusable)?

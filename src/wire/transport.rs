@@ -70,7 +70,8 @@ fn openssl_name(suite: SupportedCipherSuite) -> String {
     if let Some(rest) = name.strip_prefix("TLS13_") {
         return format!("TLS_{rest}");
     }
-    let name = name.trim_start_matches("TLS_").replace("_WITH_", "-").replace("AES_", "AES").replace('_', "-");
+    let name =
+        name.trim_start_matches("TLS_").replace("_WITH_", "-").replace("AES_", "AES").replace('_', "-");
     // OpenSSL leaves out the hash that goes without saying.
     name.trim_end_matches("POLY1305-SHA256").to_owned()
         + if name.ends_with("POLY1305-SHA256") { "POLY1305" } else { "" }
@@ -105,7 +106,11 @@ impl From<UnixStream> for SystemStream {
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match &mut *self.lock() {
             Stream::Plain(socket) => Pin::new(socket).poll_read(context, out),
             Stream::Tls(stream) => match ready!(Pin::new(stream).poll_read(context, out)) {

@@ -102,6 +102,10 @@ pub fn stored_name(name: &'static str) -> &'static str {
 
 const ISOLATION_LEVELS: &[&str] = &["READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"];
 
+/// Variables whose changes clients are told unless they choose others.
+const TRACKED: &str =
+    "time_zone,autocommit,character_set_client,character_set_results,character_set_connection";
+
 /// What this server calls the engine of its tables.
 pub const ENGINE: &str = "LAKE";
 
@@ -238,9 +242,9 @@ pub const ALL: &[Definition] = &[
     null("secure_file_priv", Global, Fact),
     unsigned("server_id", Global, 1, 0, 4_294_967_295, Fact),
     boolean("session_track_gtids", Both, false, Pinned),
-    boolean("session_track_schema", Both, true, Kept),
-    boolean("session_track_state_change", Both, false, Kept),
-    text("session_track_system_variables", Both, "", Kept),
+    boolean("session_track_schema", Both, true, Acts),
+    boolean("session_track_state_change", Both, false, Acts),
+    text("session_track_system_variables", Both, TRACKED, Acts),
     enumeration("session_track_transaction_info", Both, &["OFF", "STATE", "CHARACTERISTICS"], "OFF", Kept),
     boolean("show_create_table_verbosity", Both, false, Kept),
     boolean("show_old_temporals", Both, false, Kept),

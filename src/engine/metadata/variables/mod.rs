@@ -23,6 +23,14 @@ use value::Value;
 
 pub use definitions::{ENGINE, VERSION};
 
+/// The character sets that SET NAMES sets.
+pub const NAMES: [&str; 3] = ["character_set_client", "character_set_results", "character_set_connection"];
+
+/// A variable's name as its value is kept under, which is not an old one.
+pub fn stored_name(name: &str) -> Result<&'static str> {
+    definition(name).map(Definition::stored_name)
+}
+
 type Values = BTreeMap<&'static str, Value>;
 
 /// The server's values, which SET GLOBAL changes and new sessions begin with.
@@ -144,7 +152,7 @@ impl Variables {
                 character_set: set.name.into(),
             });
         }
-        for name in ["character_set_client", "character_set_results", "character_set_connection"] {
+        for name in NAMES {
             self.own.insert(name, Value::Text(set.name.into()));
         }
         self.own.insert("collation_connection", Value::Text(collation.name.into()));
@@ -252,6 +260,26 @@ impl Variables {
     /// Most warnings that are kept of a statement.
     pub fn max_error_count(&self) -> u64 {
         self.unsigned("max_error_count")
+    }
+
+    /// The names of the variables whose changes clients are told, by comma; `*` is all of them.
+    pub fn tracked(&self) -> String {
+        self.text("session_track_system_variables")
+    }
+
+    /// Whether clients are told of a new default database.
+    pub fn tracks_database(&self) -> bool {
+        self.boolean("session_track_schema")
+    }
+
+    /// Whether clients are told that something changed, whatever it is.
+    pub fn tracks_any(&self) -> bool {
+        self.boolean("session_track_state_change")
+    }
+
+    /// A variable's value as SHOW VARIABLES shows it.
+    pub fn shown(&self, name: &'static str) -> String {
+        definition(name).map(|definition| self.value(definition, false).shown()).unwrap_or_default()
     }
 
     /// How long a connection may be idle.
