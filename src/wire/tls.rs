@@ -166,3 +166,44 @@ fn pem_problem(error: &pem::Error) -> String {
         other => format!("{other}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Interval;
+
+    #[tokio::test]
+    async fn bad_files_are_an_error_once_and_change_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, key) = (directory.path().join("crt"), directory.path().join("key"));
+        let write = || {
+            let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            std::fs::write(&certificate, pair.cert.pem()).unwrap();
+            std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        };
+        write();
+        let check_interval = Interval(Duration::from_secs(1));
+        let settings = config::Tls {
+            certificate: certificate.clone(),
+            key: key.clone(),
+            required: false,
+            check_interval,
+        };
+        let tls = Tls::read(&settings).unwrap();
+        let first = tls.config();
+        assert!(!tls.reload().await.unwrap());
+
+        std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        assert!(matches!(tls.reload().await, Err(Error::Unusable { .. })));
+        assert!(!tls.reload().await.unwrap());
+        std::fs::write(&certificate, "nothing").unwrap();
+        assert!(matches!(tls.reload().await, Err(Error::Pem { .. })));
+        std::fs::remove_file(&certificate).unwrap();
+        assert!(!tls.reload().await.unwrap());
+        assert!(Arc::ptr_eq(&first, &tls.config()));
+
+        write();
+        assert!(tls.reload().await.unwrap());
+        assert!(!Arc::ptr_eq(&first, &tls.config()));
+    }
+}

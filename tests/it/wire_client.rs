@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
 use mysql_common::auth::plugins::mysql_native_password::scramble_native;
 use mysql_common::constants::CapabilityFlags;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What most clients can.
@@ -15,9 +15,26 @@ pub const CAPABILITIES: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
     .union(CapabilityFlags::CLIENT_CONNECT_WITH_DB)
     .union(CapabilityFlags::CLIENT_DEPRECATE_EOF);
 
+impl Packet {
+    /// What the first byte says after a command.
+    fn of(payload: Vec<u8>) -> Self {
+        match payload[0] {
+            // A row of the binary protocol begins with a zero as well.
+            0 if payload.len() == 7 => Self::Ok,
+            0xFE if payload.len() == 5 => Self::End(u16::from_le_bytes([payload[3], payload[4]])),
+            0xFE if payload.len() == 7 => Self::End(u16::from_le_bytes([payload[3], payload[4]])),
+            0xFF => {
+                let text = String::from_utf8(payload[3..].to_vec()).unwrap();
+                Self::Error(u16::from_le_bytes([payload[1], payload[2]]), text)
+            }
+            _ => Self::Other(payload),
+        }
+    }
+}
+
 /// A connection on which packets are written and read by hand.
-pub struct RawClient {
-    pub stream: TcpStream,
+pub struct RawClient<S = TcpStream> {
+    pub stream: S,
     /// The sequence number of the next packet.
     pub sequence: u8,
     /// How many ends a result has: of the columns and of the rows, or only the latter.
@@ -41,6 +58,38 @@ impl RawClient {
     pub async fn greeted(address: SocketAddr) -> (Self, [u8; 20]) {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::greeted_on(stream).await
+    }
+
+    /// Logs in as `root` without a password.
+    pub async fn connect(address: SocketAddr, capabilities: CapabilityFlags) -> Self {
+        let (client, nonce) = Self::greeted(address).await;
+        client.enter(capabilities, &nonce).await
+    }
+
+    /// Logs in with a plugin and a password, following the server's switches; returns the last packet.
+    pub async fn log_in(address: SocketAddr, user: &str, password: &str, plugin: Plugin) -> Packet {
+        let (mut client, nonce) = Self::greeted(address).await;
+        client.send(&response(CAPABILITIES, user, &answer(plugin, password, &nonce), "", plugin)).await;
+        client.finish_login(password).await
+    }
+}
+
+impl<S> RawClient<S> {
+    /// A conversation that was begun by other means; the next packet has this number.
+    pub fn resumed(stream: S, sequence: u8) -> Self {
+        Self { stream, sequence, ends: 1 }
+    }
+
+    /// The same conversation over another stream, such as TLS around the old one.
+    pub async fn over<T>(self, change: impl AsyncFnOnce(S) -> T) -> RawClient<T> {
+        RawClient { stream: change(self.stream).await, sequence: self.sequence, ends: self.ends }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> RawClient<S> {
+    /// Reads the greeting; returns its nonce as well.
+    pub async fn greeted_on(stream: S) -> (Self, [u8; 20]) {
         let mut client = Self { stream, sequence: 0, ends: 1 };
         let greeting = client.payload().await.unwrap();
         assert_eq!(greeting[0], 10, "{greeting:?}");
@@ -55,22 +104,13 @@ impl RawClient {
         (client, nonce)
     }
 
-    /// Logs in as `root` without a password.
-    pub async fn connect(address: SocketAddr, capabilities: CapabilityFlags) -> Self {
-        let (mut client, nonce) = Self::greeted(address).await;
-        let response =
-            response(capabilities, "root", &answer(Plugin::CachingSha2, "", &nonce), "", Plugin::CachingSha2);
-        client.send(&response).await;
-        assert_eq!(client.packet().await, Packet::Ok);
-        client.ends = if capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF) { 1 } else { 2 };
-        client
-    }
-
-    /// Logs in with a plugin and a password, following the server's switches; returns the last packet.
-    pub async fn log_in(address: SocketAddr, user: &str, password: &str, plugin: Plugin) -> Packet {
-        let (mut client, nonce) = Self::greeted(address).await;
-        client.send(&response(CAPABILITIES, user, &answer(plugin, password, &nonce), "", plugin)).await;
-        client.finish_login(password).await
+    /// Logs in as `root` without a password, after the greeting.
+    pub async fn enter(mut self, capabilities: CapabilityFlags, nonce: &[u8; 20]) -> Self {
+        let plugin = Plugin::CachingSha2;
+        self.send(&response(capabilities, "root", &answer(plugin, "", nonce), "", plugin)).await;
+        assert_eq!(self.packet().await, Packet::Ok);
+        self.ends = if capabilities.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF) { 1 } else { 2 };
+        self
     }
 
     /// Answers the server's packets until it says yes or no.
@@ -151,20 +191,24 @@ impl RawClient {
         }
     }
 
+    /// What the server says without being asked: the first packet after a command that never comes.
+    pub async fn packet_of_silence(&mut self) -> Packet {
+        self.sequence = 1;
+        self.packet().await
+    }
+
+    /// The answer to bytes that were no packet: its number follows whatever the server took for one.
+    pub async fn packet_after_garbage(&mut self) -> Packet {
+        let mut header = [0; 4];
+        self.stream.read_exact(&mut header).await.unwrap();
+        let mut payload = vec![0; u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize];
+        self.stream.read_exact(&mut payload).await.unwrap();
+        Packet::of(payload)
+    }
+
     /// The next packet, taken for what its first byte says after a command.
     pub async fn packet(&mut self) -> Packet {
-        let Some(payload) = self.payload().await else { return Packet::Closed };
-        match payload[0] {
-            // A row of the binary protocol begins with a zero as well.
-            0 if payload.len() == 7 => Packet::Ok,
-            0xFE if payload.len() == 5 => Packet::End(u16::from_le_bytes([payload[3], payload[4]])),
-            0xFE if payload.len() == 7 => Packet::End(u16::from_le_bytes([payload[3], payload[4]])),
-            0xFF => {
-                let text = String::from_utf8(payload[3..].to_vec()).unwrap();
-                Packet::Error(u16::from_le_bytes([payload[1], payload[2]]), text)
-            }
-            _ => Packet::Other(payload),
-        }
+        self.payload().await.map_or(Packet::Closed, Packet::of)
     }
 }
 
