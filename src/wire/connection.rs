@@ -130,12 +130,13 @@ impl Connection {
         self.replies.packets.packet(|out| handshake::put_greeting(out, self.id, &nonce, offered));
         self.replies.flush().await?;
         self.reader.expect(self.replies.packets.sequence());
-        let (capabilities, request) = self.request(offered).await.map_err(|error| match error {
+        let asked = self.request(offered).await;
+        self.replies.packets.start(self.reader.sequence());
+        let (capabilities, request) = asked.map_err(|error| match error {
             Error::OutOfOrder | Error::TooLarge | Error::Malformed => Error::BadHandshake,
             error => error,
         })?;
         self.replies.capabilities = capabilities;
-        self.replies.packets.start(self.reader.sequence());
         // What counts is how the client talks, not what it says about it.
         if !self.is_secret() && self.shared.tls.as_ref().is_some_and(|tls| tls.required) {
             return Err(Error::InsecureTransport);
