@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -436,13 +437,22 @@ impl<'de> Deserialize<'de> for Interval {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMode(pub u32);
 
+impl FromStr for FileMode {
+    type Err = NotScaled;
+
+    fn from_str(text: &str) -> Result<Self, NotScaled> {
+        match u32::from_str_radix(text, 8) {
+            Ok(mode @ 0..=0o777) => Ok(Self(mode)),
+            _ => Err(NotScaled { expected: FILE_MODE_EXPECTED }),
+        }
+    }
+}
+
+const FILE_MODE_EXPECTED: &str = "a mode such as \"0660\"";
+
 impl<'de> Deserialize<'de> for FileMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match u32::from_str_radix(&text, 8) {
-            Ok(mode @ 0..=0o777) => Ok(Self(mode)),
-            _ => Err(de::Error::invalid_value(de::Unexpected::Str(&text), &"a mode such as \"0660\"")),
-        }
+        deserializer.deserialize_str(Written { expected: FILE_MODE_EXPECTED, value: PhantomData })
     }
 }
 
@@ -467,11 +477,13 @@ impl Network {
     }
 }
 
+const NETWORK_EXPECTED: &str = "a network such as 10.0.0.0/8 or fd00::/8";
+
 impl FromStr for Network {
     type Err = NotScaled;
 
     fn from_str(text: &str) -> Result<Self, NotScaled> {
-        const NOT: NotScaled = NotScaled { expected: "a network such as 10.0.0.0/8 or fd00::/8" };
+        const NOT: NotScaled = NotScaled { expected: NETWORK_EXPECTED };
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse().map_err(|_| NOT)?)),
             None => (text, None),
@@ -487,9 +499,25 @@ impl FromStr for Network {
 
 impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|NotScaled { expected }| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+        deserializer.deserialize_str(Written { expected: NETWORK_EXPECTED, value: PhantomData })
+    }
+}
+
+/// Reads a value that is written as a text. What is wrong with it is said with the place where it stands.
+struct Written<T> {
+    expected: &'static str,
+    value: PhantomData<T>,
+}
+
+impl<T: FromStr> de::Visitor<'_> for Written<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.expected)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 }
 
