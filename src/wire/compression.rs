@@ -1,7 +1,8 @@
 //! Compressed connections: after the login, packets travel in frames. A frame has a header of seven bytes, its
 //! length, its own sequence number, and the length of what is in it, which is 0 when it is not compressed.
 //!
-//! It must not know packets: a frame holds any part of their bytes.
+//! Of packets it knows where they end: what clients send may be cut anywhere, but some clients understand only
+//! frames that begin and end with packets.
 
 use std::io;
 
@@ -15,8 +16,13 @@ const HEADER: usize = 7;
 /// Fewer bytes are sent as they are: compressed they would be more.
 const COMPRESSED_BYTES_MIN: usize = 50;
 
-/// Bytes of packets in one frame. The network's threads compress, so a piece must not take long.
-const PIECE_BYTES: usize = 64 << 10;
+/// A frame with so many bytes of packets is not made longer. The network's threads compress, so it must not take long.
+const FRAME_BYTES: usize = 64 << 10;
+
+/// Most bytes of packets in one frame. Only a packet that is longer is cut.
+const FRAME_BYTES_MAX: usize = 0xFF_FFFF;
+
+const PACKET_HEADER: usize = 4;
 
 /// How frames are compressed, as the client chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +102,8 @@ pub struct Packer {
     /// Frames that are not sent yet, from `sent` on.
     frames: Vec<u8>,
     sent: usize,
+    /// Bytes of a packet that was cut, which the next frame begins with.
+    torn: usize,
     /// Of the frame that follows.
     pub sequence: u8,
     compressor: Option<Compressor>,
@@ -109,12 +117,12 @@ enum Compressor {
 impl Packer {
     /// For a client that understands the algorithm.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self { algorithm, frames: Vec::new(), sent: 0, sequence: 0, compressor: None }
+        Self { algorithm, frames: Vec::new(), sent: 0, torn: 0, sequence: 0, compressor: None }
     }
 
-    /// Makes a frame of the first bytes, when the one before is sent; tells how many.
-    pub fn pack(&mut self, plain: &[u8]) -> io::Result<usize> {
-        let piece = &plain[..plain.len().min(PIECE_BYTES)];
+    /// Makes a frame of the first packets, when the one before is sent; tells how many bytes they are.
+    pub fn pack(&mut self, packets: &[u8]) -> io::Result<usize> {
+        let piece = &packets[..self.cut(packets)];
         self.frames.clear();
         self.sent = 0;
         self.frames.resize(HEADER + piece.len(), 0);
@@ -148,6 +156,25 @@ impl Packer {
         self.frames = Vec::new();
         self.sent = 0;
         self.compressor = None;
+    }
+
+    /// How many bytes the next frame holds.
+    fn cut(&mut self, packets: &[u8]) -> usize {
+        let mut length = std::mem::take(&mut self.torn);
+        while length < FRAME_BYTES
+            && let Some(&[low, middle, high]) = packets[length..].first_chunk()
+        {
+            let next = length + PACKET_HEADER + u32::from_le_bytes([low, middle, high, 0]) as usize;
+            if next <= FRAME_BYTES_MAX {
+                length = next;
+            } else if length == 0 {
+                self.torn = next - FRAME_BYTES_MAX;
+                return FRAME_BYTES_MAX;
+            } else {
+                break;
+            }
+        }
+        length
     }
 
     /// Compresses a piece behind the header; nothing when that does not make it shorter.
@@ -197,16 +224,26 @@ impl std::fmt::Debug for Compressor {
 mod tests {
     use super::*;
 
-    const ALGORITHMS: [Algorithm; 3] = [Algorithm::Zlib, Algorithm::Zstd(1), Algorithm::Zstd(22)];
+    const ALGORITHMS: [Algorithm; 3] = [Algorithm::Zlib, Algorithm::Zstd(1), Algorithm::Zstd(9)];
 
-    fn packed(algorithm: Algorithm, plain: &[u8]) -> Vec<u8> {
+    fn packed(algorithm: Algorithm, packets: &[u8]) -> Vec<u8> {
+        frames(algorithm, packets).concat()
+    }
+
+    fn frames(algorithm: Algorithm, packets: &[u8]) -> Vec<Vec<u8>> {
         let mut packer = Packer::new(algorithm);
         let (mut at, mut frames) = (0, Vec::new());
-        while at < plain.len() {
-            at += packer.pack(&plain[at..]).unwrap();
-            frames.extend_from_slice(packer.pending());
+        while at < packets.len() {
+            at += packer.pack(&packets[at..]).unwrap();
+            frames.push(packer.pending().to_vec());
         }
+        assert_eq!(at, packets.len());
         frames
+    }
+
+    fn packet(content: &[u8]) -> Vec<u8> {
+        let [low, middle, high, _] = (content.len() as u32).to_le_bytes();
+        [&[low, middle, high, 0], content].concat()
     }
 
     fn noise(length: usize) -> Vec<u8> {
@@ -219,9 +256,10 @@ mod tests {
     #[test]
     fn what_is_packed_is_unpacked() {
         for algorithm in ALGORITHMS {
-            for plain in [b"x".to_vec(), vec![b'x'; 49], vec![b'x'; 50], vec![7; 300_000], noise(200_000)] {
+            for content in [b"x".to_vec(), vec![b'x'; 45], vec![b'x'; 46], vec![7; 300_000], noise(200_000)] {
+                let plain = [packet(&content), packet(b""), packet(&content)].concat();
                 let frames = packed(algorithm, &plain);
-                assert!(frames.len() <= plain.len() + 7 * (plain.len() / PIECE_BYTES + 1));
+                assert!(frames.len() <= plain.len() + 3 * HEADER);
                 // However the bytes come, a frame is whole or is not there.
                 let mut unpacker = Unpacker::new(algorithm, BytesMut::new());
                 let mut out = BytesMut::new();
@@ -236,6 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn frames_end_with_packets() {
+        let check = |contents: &[usize], expected: &[usize]| {
+            let packets: Vec<u8> = contents.iter().flat_map(|length| packet(&vec![0; *length])).collect();
+            let frames = frames(Algorithm::Zstd(1), &packets);
+            let plain_length = |frame: &Vec<u8>| match u32::from_le_bytes([frame[4], frame[5], frame[6], 0]) {
+                0 => frame.len() - HEADER,
+                length => length as usize,
+            };
+            assert_eq!(frames.iter().map(plain_length).collect::<Vec<_>>(), expected, "{contents:?}");
+        };
+        check(&[10], &[14]);
+        check(&[0, 0, 0], &[12]);
+        check(&[60_000, 60_000, 60_000, 60_000], &[120_008, 120_008]);
+        check(&[10, 1_000_000, 10], &[1_000_018, 14]);
+        check(&[FRAME_BYTES_MAX - 4, 10], &[FRAME_BYTES_MAX, 14]);
+        check(&[FRAME_BYTES_MAX, 0, 10], &[FRAME_BYTES_MAX, 4 + 4 + 14]);
+        check(
+            &[10, FRAME_BYTES_MAX, FRAME_BYTES_MAX, 10],
+            &[14, FRAME_BYTES_MAX, 4, FRAME_BYTES_MAX, 4 + 14],
+        );
+    }
+
+    #[test]
     fn frames_that_lie_are_refused() {
         let check = |algorithm, frame: &[u8], expected: &str| {
             let mut unpacker = Unpacker::new(algorithm, BytesMut::from(frame));
@@ -245,7 +306,7 @@ mod tests {
             assert!(out.capacity() < 1 << 20, "{} bytes were kept", out.capacity());
         };
         for algorithm in ALGORITHMS {
-            let honest = packed(algorithm, &[b'x'; 60_000]);
+            let honest = packed(algorithm, &packet(&[b'x'; 60_000]));
             let mut short = honest.clone();
             short[4] -= 1;
             check(algorithm, &short, "Uncompress");
