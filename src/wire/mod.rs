@@ -38,4 +38,7 @@ mod transport;
 
 pub mod tls;
 
+#[cfg(test)]
+mod tests;
+
 pub use listener::{Listeners, Shared, serve};

@@ -26,6 +26,8 @@ mod statements;
 mod tableau;
 mod warehouse;
 mod wire_compression;
+mod wire_faults;
+mod wire_fuzz;
 mod wire_limits;
 mod wire_local;
 mod wire_login;

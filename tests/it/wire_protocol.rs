@@ -5,8 +5,6 @@ use std::time::Duration;
 use lakefront::clock::Clock;
 use mysql_async::prelude::Queryable;
 use mysql_common::constants::CapabilityFlags;
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use tokio::io::AsyncWriteExt;
 
 use crate::fixture;
@@ -344,76 +342,4 @@ async fn killed_and_vanished_clients_stop_their_statements() {
     started(&mut watcher).await;
     drop(client);
     soon(async { while !running(&mut watcher).await.is_empty() {} }).await;
-}
-
-/// Conversations that went well, with a few bytes changed: whatever comes of it, the server lives and serves the next.
-#[tokio::test(flavor = "multi_thread")]
-async fn mutated_conversations_hurt_nobody() {
-    let lake = fixture::lake();
-    let mut config = lake.config();
-    config.connect_timeout = "100ms".parse().unwrap();
-    let server = TestServer::start_with(config, Clock::system()).await;
-    let mut random = StdRng::seed_from_u64(36);
-    let several =
-        CAPABILITIES | CapabilityFlags::CLIENT_MULTI_STATEMENTS | CapabilityFlags::CLIENT_SESSION_TRACK;
-    let commands: [&[u8]; 14] = [
-        b"\x03SELECT 1, 'two', NULL; SELECT 3",
-        b"\x02lake",
-        b"\x04numbers\0n%",
-        b"\x16SELECT ?, n FROM lake.numbers WHERE n = ? LIMIT 3",
-        b"\x17\x01\0\0\0\x01\x01\0\0\0\0\x01\xFD\0\x08\0\x01a\x07\0\0\0\0\0\0\0",
-        b"\x18\x01\0\0\0\0\0some long data",
-        b"\x17\x01\0\0\0\0\x01\0\0\0\0\x01\x0C\0\x0B\0\x0B\xEA\x07\x0B\x16\x0C\x22\x38\x01\0\0\0\x08\0\x01\0\0\0\x0C\0\0",
-        b"\x1C\x01\0\0\0\x02\0\0\0",
-        b"\x1A\x01\0\0\0",
-        b"\x19\x01\0\0\0",
-        b"\x11root\0\0lake\0\x2D\0caching_sha2_password\0",
-        b"\x1B\0\0",
-        b"\x1F",
-        b"\x0E",
-    ];
-    for round in 0..300 {
-        let (mut client, nonce) = RawClient::greeted(server.address).await;
-        let plugin = if round % 2 == 0 { Plugin::CachingSha2 } else { Plugin::Native };
-        let mut login = framed(1, &response(several, "root", &answer(plugin, "", &nonce), "lake", plugin));
-        if round % 3 == 0 {
-            mutate(&mut login, &mut random);
-        }
-        let mut bytes = login;
-        for _ in 0..random.random_range(0..6) {
-            let mut packet = framed(0, commands[random.random_range(0..commands.len())]);
-            if random.random_bool(0.7) {
-                mutate(&mut packet, &mut random);
-            }
-            bytes.extend(packet);
-        }
-        // The server may close before it has read all.
-        let _ = client.stream.write_all(&bytes).await;
-        let _ = client.stream.shutdown().await;
-        let mut answers = Vec::new();
-        let _ = soon(tokio::io::AsyncReadExt::read_to_end(&mut client.stream, &mut answers)).await;
-    }
-    let mut client = server.connect().await;
-    assert_eq!(client.query_first("SELECT 'alive'").await.unwrap(), Some("alive".to_owned()));
-}
-
-/// Changes, cuts, repeats or inserts a few bytes.
-fn mutate(bytes: &mut Vec<u8>, random: &mut StdRng) {
-    for _ in 0..random.random_range(1..4) {
-        if bytes.is_empty() {
-            return;
-        }
-        let at = random.random_range(0..bytes.len());
-        match random.random_range(0..5) {
-            0 => bytes[at] = random.random(),
-            1 => bytes[at] ^= 1 << random.random_range(0..8),
-            2 => bytes.truncate(at),
-            3 => bytes.insert(at, random.random()),
-            _ => {
-                let end = random.random_range(at..bytes.len().min(at + 9));
-                let part = bytes[at..end].to_vec();
-                bytes.splice(at..at, part);
-            }
-        }
-    }
 }
