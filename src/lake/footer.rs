@@ -2,7 +2,7 @@
 //! tables.
 //!
 //! A broken footer is an error that names the file. It cannot end the process: ranges are checked against
-//! the file's size, lists against the bytes that hold them, and the decoder's panics stop here.
+//! the file's size, lists against the bytes that hold them, nesting is bounded, and the decoder's panics stop here.
 
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
@@ -27,6 +27,8 @@ const END_BYTES: u64 = 8;
 const FOOTER_BYTES_MAX: u64 = 512 << 20;
 /// Larger page indexes stay in the file; a scan reads them when it can prune with them.
 const PAGE_INDEX_BYTES_MAX: u64 = 16 << 20;
+/// Columns that nest deeper are refused: decoders, plans and encoders recurse on them.
+const COLUMN_DEPTH_MAX: usize = 100;
 
 /// What a Parquet file tells of itself. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -96,10 +98,14 @@ impl Tail {
         };
         let mut tail = Self { start, bytes, footer: Bytes::new() };
         tail.footer = tail.get_or_read(file, range).await?;
-        if !thrift::is_well_formed(&tail.footer) {
-            return Err(corrupt(file, "its footer is broken".into()));
+        match thrift::column_depth(&tail.footer) {
+            None => Err(corrupt(file, "its footer is broken".into())),
+            Some(depth) if depth > COLUMN_DEPTH_MAX => Err(corrupt(
+                file,
+                format!("its columns nest {depth} deep; at most {COLUMN_DEPTH_MAX} are read"),
+            )),
+            Some(_) => Ok(tail),
         }
-        Ok(tail)
     }
 
     async fn get_or_read(&self, file: &OpenFile, range: Range<u64>) -> Result<Bytes> {

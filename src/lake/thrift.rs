@@ -1,41 +1,103 @@
-//! A look over a Parquet footer before it is decoded. It knows Thrift's compact encoding and nothing of
-//! what the fields mean.
+//! A look over a Parquet footer before it is decoded. It knows Thrift's compact encoding, and of what the
+//! fields mean only how columns nest.
 //!
-//! The decoder believes the length that a list announces and reserves memory for it, so that one flipped
-//! bit asks for hundreds of gigabytes, which ends the process. A list that is longer than the bytes that
-//! follow it is found here first. Blocked by: parquet 59 reserves the list of row groups unchecked.
-//! Remove when: it bounds every list by the remaining input, as it does for other lists.
+//! Two things in a footer end the process when they are decoded: a list that announces more than there is,
+//! for which the decoder reserves memory, so that one flipped bit asks for hundreds of gigabytes; and columns
+//! that nest thousands deep, on which it recurses. Both are found here first. Blocked by: parquet 59 reserves
+//! the list of row groups unchecked, and builds the tree of columns without a limit. Remove when: it does neither.
 
 /// Structures deeper than this are not Parquet's.
 const DEPTH_MAX: usize = 32;
 
-/// Whether `bytes` begin with one well-formed structure.
-pub fn is_well_formed(bytes: &[u8]) -> bool {
+/// The footer's list of columns, parents before children, and of a column the number of its children.
+const COLUMNS: u64 = 2;
+const CHILDREN: u64 = 5;
+
+const INTEGER: u8 = 5;
+const LIST: u8 = 9;
+const STRUCT: u8 = 12;
+
+/// How deep the columns of an encoded footer nest: 1 when all are plain. `None` when `bytes` do not begin
+/// with one well-formed structure.
+pub fn column_depth(bytes: &[u8]) -> Option<usize> {
     let mut rest = Rest(bytes);
-    rest.skip_struct(0).is_some()
+    let mut depth = 0;
+    rest.read_struct(0, |rest, field, kind| match (field, kind) {
+        (COLUMNS, LIST) => {
+            depth = rest.read_columns()?;
+            Some(())
+        }
+        _ => rest.skip_value(kind, 0),
+    })?;
+    Some(depth)
 }
 
 /// The bytes that were not looked at yet. Every method steps over one thing, or finds it broken.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
+    /// The depth of a list of columns, each of which tells how many of those after it are its children.
+    fn read_columns(&mut self) -> Option<usize> {
+        let (length, kind) = self.read_list(1)?;
+        let mut deepest = 0;
+        // Of each column that is open, the children that are still to come.
+        let mut open: Vec<u64> = vec![];
+        for _ in 0..length {
+            let mut children = 0;
+            match kind {
+                STRUCT => self.read_struct(1, |rest, field, kind| match (field, kind) {
+                    (CHILDREN, INTEGER) => {
+                        // Signed numbers are encoded in turns: 0, -1, 1, -2. A number below zero is no number of children.
+                        let encoded = rest.varint()?;
+                        children = if encoded % 2 == 0 { encoded / 2 } else { 0 };
+                        Some(())
+                    }
+                    _ => rest.skip_value(kind, 1),
+                })?,
+                kind => self.skip_value(kind, 1)?,
+            }
+            deepest = deepest.max(open.len());
+            if let Some(left) = open.last_mut() {
+                *left -= 1;
+            }
+            if children > 0 {
+                open.push(children);
+            }
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+        }
+        Some(deepest)
+    }
+
     fn skip_struct(&mut self, depth: usize) -> Option<()> {
+        self.read_struct(depth, |rest, _, kind| rest.skip_value(kind, depth))
+    }
+
+    /// Steps over a structure; `read` steps over the value of each field, by its number and type.
+    fn read_struct(
+        &mut self,
+        depth: usize,
+        mut read: impl FnMut(&mut Self, u64, u8) -> Option<()>,
+    ) -> Option<()> {
         if depth > DEPTH_MAX {
             return None;
         }
+        let mut field = 0_u64;
         loop {
             let header = self.byte()?;
             if header == 0 {
                 return Some(());
             }
             // The number of the field follows unless it is told as the distance to the one before.
-            if header >> 4 == 0 {
-                self.varint()?;
-            }
+            field = match header >> 4 {
+                0 => self.varint()? / 2,
+                distance => field.checked_add(u64::from(distance))?,
+            };
             match header & 0x0f {
                 // The value of a boolean field is in its type.
                 1 | 2 => {}
-                kind => self.skip_value(kind, depth)?,
+                kind => read(self, field, kind)?,
             }
         }
     }
@@ -50,22 +112,28 @@ impl Rest<'_> {
                 let length = self.varint()?;
                 self.skip_bytes(length)
             }
-            9 | 10 => self.skip_list(depth + 1),
+            LIST | 10 => self.skip_list(depth + 1),
             11 => self.skip_map(depth + 1),
-            12 => self.skip_struct(depth + 1),
+            STRUCT => self.skip_struct(depth + 1),
             13 => self.skip_bytes(16),
             _ => None,
         }
     }
 
     fn skip_list(&mut self, depth: usize) -> Option<()> {
+        let (length, kind) = self.read_list(depth)?;
+        (0..length).try_for_each(|_| self.skip_value(kind, depth))
+    }
+
+    /// The length of a list and the type of its elements, which follow.
+    fn read_list(&mut self, depth: usize) -> Option<(u64, u8)> {
         let header = self.byte()?;
         let length = match header >> 4 {
             15 => self.varint()?,
             short => u64::from(short),
         };
         self.check_length(length, depth)?;
-        (0..length).try_for_each(|_| self.skip_value(header & 0x0f, depth))
+        Some((length, header & 0x0f))
     }
 
     fn skip_map(&mut self, depth: usize) -> Option<()> {
@@ -113,11 +181,12 @@ impl Rest<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_well_formed;
+    use super::column_depth;
 
     #[test]
     fn broken_structures_are_found() {
-        let check = |bytes: &[u8], expected: bool| assert_eq!(is_well_formed(bytes), expected, "{bytes:?}");
+        let check =
+            |bytes: &[u8], expected: bool| assert_eq!(column_depth(bytes).is_some(), expected, "{bytes:?}");
         check(&[0], true);
         check(&[], false);
         // A number, with the distance to its field, and with the field's number.
@@ -134,5 +203,30 @@ mod tests {
         check(&[0x1e, 0, 0], false);
         // Structures within structures without end.
         check(&[0x1c; 1_000], false);
+    }
+
+    #[test]
+    fn nested_columns_are_measured() {
+        // A footer whose columns have so many children each.
+        let check = |children: &[u8], expected: usize| {
+            let mut footer = vec![0x29, 0xfc];
+            footer.push(u8::try_from(children.len()).unwrap());
+            for children in children {
+                // Field 5 is left out where there are none.
+                let fields: &[u8] = if *children == 0 { &[0x48, 0] } else { &[0x48, 0, 0x15, 2 * children] };
+                footer.extend(fields);
+                footer.push(0);
+            }
+            footer.push(0);
+            assert_eq!(column_depth(&footer), Some(expected), "{children:?}");
+        };
+        check(&[], 0);
+        check(&[2, 0, 0], 1);
+        check(&[3, 0, 2, 0, 0, 0], 2);
+        check(&[2, 1, 1, 0, 0], 3);
+        check(&[1, 1, 1, 1, 0], 4);
+        // More children than columns, and columns that nobody has.
+        check(&[9, 9, 0], 2);
+        check(&[0, 0, 1, 0], 1);
     }
 }

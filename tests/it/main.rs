@@ -16,6 +16,7 @@ mod lake_changes;
 mod lake_delta;
 mod lake_reading;
 mod lake_s3;
+mod lake_shapes;
 mod lake_text;
 mod memory;
 mod operations;
