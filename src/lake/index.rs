@@ -26,7 +26,7 @@ use crate::config::Config;
 /// Listings that are made at once for one query.
 const CONCURRENCY: usize = 32;
 
-/// Most files of one listing; a store that repeats itself for ever ends here.
+/// Most files of one listing.
 const FILES_MAX: usize = 4_000_000;
 
 /// The listings of all tables, within one limit of memory.
@@ -208,6 +208,8 @@ impl Index {
             }
         }
         listed.sort_unstable_by(|a, b| a.location.cmp(&b.location));
+        // A store may name an object on two pages: its rows are there once.
+        listed.dedup_by(|a, b| a.location == b.location);
         let mut files = Vec::with_capacity(listed.len());
         let markers = markers(&listed, &folder.path);
         for file in listed {
@@ -275,6 +277,15 @@ impl Pin {
     /// their names tell that no file below can be needed; what is below them is never listed.
     pub async fn select<E: From<Error>>(&self, keep: &Keep<'_, E>) -> Result<Vec<Selected>, E> {
         let units = self.units(keep).await?;
+        self.select_in(&units, keep).await
+    }
+
+    /// The files of some of the days that [`Self::units`] gave.
+    pub async fn select_in<E: From<Error>>(
+        &self,
+        units: &[Folder],
+        keep: &Keep<'_, E>,
+    ) -> Result<Vec<Selected>, E> {
         let listings = concurrently(units.iter().map(|unit| self.files(unit)), CONCURRENCY).await?;
 
         // What is known of a file is now known of all its levels.

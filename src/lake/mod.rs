@@ -22,6 +22,7 @@ mod cache;
 mod fault;
 mod footer;
 mod open;
+mod paged;
 mod thrift;
 mod values;
 

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
+use super::paged::Paged;
 use super::{Error, Result};
 use crate::config::{self, Config};
 
@@ -139,7 +140,7 @@ impl Stores {
         if settings.anonymous {
             builder = builder.with_config(AmazonS3ConfigKey::SkipSignature, "true");
         }
-        Ok(Arc::new(builder.build()?))
+        Ok(Arc::new(Paged(builder.build()?)))
     }
 
     /// The settings of the longest matching prefix.

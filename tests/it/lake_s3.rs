@@ -56,6 +56,32 @@ async fn answers_are_the_same_as_from_disk() {
     assert_eq!(answer(&mut remote, count).await, ["[Bytes(\"1000\")]"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listings_that_repeat_are_no_more_rows_and_no_endless_wait() {
+    let lake = fixture::lake();
+    let s3 = S3Server::start().await;
+    s3.put_all(&lake.path(""));
+    let mut config = lake.config();
+    config.lake = "s3://lake/".to_owned();
+    s3.configure(&mut config);
+    let server = TestServer::start_with(config, Clock::system()).await;
+    let mut client = server.connect().await;
+    // A place whose files are listed at once, and one whose folders are.
+    for (table, rows) in [("numbers", 1_000), ("events", 60)] {
+        let count = format!("SELECT COUNT(*) FROM lake.{table}");
+        let expected = [format!("[Bytes(\"{rows}\")]")];
+        s3.fail(Operation::List, table, ALWAYS, Fault::Repeats);
+        assert_eq!(answer(&mut client, &count).await, expected);
+        s3.heal();
+        s3.fail(Operation::List, table, ALWAYS, Fault::Endless);
+        let error = client.query_drop(&count).await.unwrap_err().to_string();
+        let named = format!("cannot list `s3://lake/{table}`: its listing repeats itself");
+        assert!(error.contains(&named), "{error}");
+        s3.heal();
+        assert_eq!(answer(&mut client, &count).await, expected);
+    }
+}
+
 async fn answer(client: &mut Conn, statement: &str) -> Vec<String> {
     let rows: Vec<Row> = client.query(statement).await.unwrap();
     rows.into_iter().map(|row| format!("{:?}", row.unwrap())).collect()
@@ -110,8 +136,14 @@ async fn a_large_file_is_read_by_ranges() {
 #[tokio::test]
 async fn faults_that_pass_are_not_seen() {
     for small_file in [ByteSize::mib(4), ByteSize(0)] {
-        for fault in [Fault::InternalError, Fault::SlowDown, Fault::Cut(100), Fault::Stall(100), Fault::Never]
-        {
+        for fault in [
+            Fault::InternalError,
+            Fault::SlowDown,
+            Fault::TooMany,
+            Fault::Cut(100),
+            Fault::Stall(100),
+            Fault::Never,
+        ] {
             let bench = Bench::start(Cache { small_file, ..Cache::default() }).await;
             let meta = bench.list().await;
             bench.s3.fail(Operation::Get, FILE, 1, fault);
@@ -126,7 +158,9 @@ async fn faults_that_stay_end_soon_and_name_the_file() {
     for fault in [
         Fault::InternalError,
         Fault::SlowDown,
+        Fault::TooMany,
         Fault::AccessDenied,
+        Fault::ExpiredToken,
         Fault::Cut(100),
         Fault::Stall(100),
         Fault::Never,

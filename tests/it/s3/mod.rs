@@ -38,8 +38,12 @@ pub enum Fault {
     InternalError,
     /// 503, as S3 answers under load.
     SlowDown,
+    /// 429, as other stores answer under load.
+    TooMany,
     /// 403.
     AccessDenied,
+    /// 400: the credentials were good once.
+    ExpiredToken,
     /// The connection ends after so many bytes of the body.
     Cut(usize),
     /// Nothing follows so many bytes of the body.
@@ -52,6 +56,10 @@ pub enum Fault {
     WrongByte(usize),
     /// The listing misses the objects whose names contain this.
     Hides(&'static str),
+    /// The listing has each object twice.
+    Repeats,
+    /// The listing says that it goes on, and gives the same page again.
+    Endless,
 }
 
 /// The server. Dropping it closes its port and its connections.

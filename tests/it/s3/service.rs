@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
+use hyper::StatusCode;
 use s3s::dto::*;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 use s3s_fs::FileSystem;
 use sha1::{Digest, Sha1};
 use tokio::sync::Mutex;
@@ -34,6 +35,12 @@ impl Service {
         match self.state.enter(operation, key) {
             Some(Fault::InternalError) => Err(s3_error!(InternalError)),
             Some(Fault::SlowDown) => Err(s3_error!(SlowDown)),
+            Some(Fault::TooMany) => {
+                let mut error = S3Error::new(S3ErrorCode::Custom("TooManyRequests".into()));
+                error.set_status_code(StatusCode::TOO_MANY_REQUESTS);
+                Err(error)
+            }
+            Some(Fault::ExpiredToken) => Err(s3_error!(ExpiredToken)),
             Some(Fault::AccessDenied) => Err(s3_error!(AccessDenied)),
             Some(Fault::Never) => pending().await,
             other => Ok(other),
@@ -83,9 +90,16 @@ impl S3 for Service {
         let bucket = request.input.bucket.clone();
         let fault = self.enter(Operation::List, &prefix).await?;
         let mut response = self.inner.list_objects_v2(request).await?;
+        if fault == Some(Fault::Endless) {
+            response.output.is_truncated = Some(true);
+            response.output.next_continuation_token = Some("again".to_owned());
+        }
         if let Some(objects) = &mut response.output.contents {
             if let Some(Fault::Hides(hidden)) = fault {
                 objects.retain(|object| object.key.as_ref().is_some_and(|key| !key.contains(hidden)));
+            }
+            if fault == Some(Fault::Repeats) {
+                objects.extend(objects.clone());
             }
             // Objects that went away meanwhile are not listed.
             objects.retain_mut(|object| {
