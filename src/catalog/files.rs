@@ -15,6 +15,9 @@ use crate::lake::reader::Reader;
 use crate::lake::store::Location;
 use crate::lake::{self, File, delta};
 
+/// Days that are listed together when the first ones may do.
+const DAYS_AT_ONCE: usize = 4;
+
 /// Where the files come from.
 #[derive(Debug)]
 pub enum Source {
@@ -94,8 +97,7 @@ impl Files {
         match self {
             Self::Folders(pin) => {
                 let selected = pin.select(&|folders: &[&[ScalarValue]]| prune.keep(folders)).await?;
-                let files = selected.iter().flat_map(|day| day.iter());
-                Ok(files.map(|(file, values)| (file, values.to_vec())).collect())
+                Ok(selected.iter().flat_map(|day| day.iter()).map(owned).collect())
             }
             Self::Delta(_, snapshot) => {
                 let values: Vec<&[ScalarValue]> =
@@ -105,4 +107,24 @@ impl Files {
             }
         }
     }
+
+    /// Some of the files that [`Self::select`] gives, the first ones: whole days, until there are `count` files
+    /// or no more. No other day is listed.
+    pub async fn select_first(&self, prune: &Prune, count: usize) -> Result<Vec<(File, Vec<ScalarValue>)>> {
+        let Self::Folders(pin) = self else { return self.select(prune).await };
+        let keep = |folders: &[&[ScalarValue]]| prune.keep(folders);
+        let mut files = vec![];
+        for days in pin.units(&keep).await?.chunks(DAYS_AT_ONCE) {
+            let selected = pin.select_in(days, &keep).await?;
+            files.extend(selected.iter().flat_map(|day| day.iter()).map(owned));
+            if files.len() >= count {
+                break;
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn owned((file, values): (File, &[ScalarValue])) -> (File, Vec<ScalarValue>) {
+    (file, values.to_vec())
 }

@@ -164,7 +164,10 @@ impl TableProvider for Pinned {
             None => positions.clone(),
         };
         let prune = Prune::new(self.layout.table.table_partition_cols(), filters, state)?;
-        let files = self.files.select(&prune).await?;
+        let files = match limit {
+            Some(rows) => self.with_rows(&prune, rows).await?,
+            None => self.files.select(&prune).await?,
+        };
         if files.is_empty() {
             let schema = self.layout.table.table_schema().project(&projection)?;
             return Ok(Arc::new(EmptyExec::new(Arc::new(schema))));
@@ -195,6 +198,31 @@ impl TableProvider for Pinned {
 }
 
 impl Pinned {
+    /// Files with so many rows, as their footers tell, or all that there are. DataFusion passes a limit on only
+    /// when every row that the partition columns let through counts.
+    async fn with_rows(&self, prune: &Prune, rows: usize) -> Result<Vec<(File, Vec<ScalarValue>)>> {
+        let tries = if self.format == Format::Parquet { &[FOOTERS_SAMPLE, FOOTERS_MAX][..] } else { &[] };
+        for count in tries {
+            let mut files = self.files.select_first(prune, *count).await?;
+            let footers = files.iter().take(*count).map(|(file, _)| async {
+                let location = self.files.location();
+                let footer = Box::pin(self.reader.footer(location, &file.clone().into())).await?;
+                Ok::<_, lake::Error>(footer.metadata.file_metadata().num_rows())
+            });
+            let counted = lake::concurrently(footers, CONCURRENCY).await?;
+            let mut found = 0;
+            let enough = counted.into_iter().position(|rows_of_file| {
+                found += usize::try_from(rows_of_file).unwrap_or(0);
+                found >= rows
+            });
+            if let Some(last) = enough {
+                files.truncate(last + 1);
+                return Ok(files);
+            }
+        }
+        self.files.select(prune).await
+    }
+
     fn source(&self, state: &dyn Session, groups: &[FileGroup]) -> Arc<dyn FileSource> {
         let (table, location) = (&self.layout.table, self.files.location());
         let source = match self.format {

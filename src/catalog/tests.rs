@@ -228,6 +228,30 @@ async fn only_needed_days_are_listed() {
 }
 
 #[tokio::test]
+async fn the_first_rows_need_the_first_days() {
+    let lake = days();
+    let table = the_table(&lake.open().await);
+    let check = async |rest: &str, rows: &str, days: usize| {
+        table.refresh();
+        lake.listed();
+        let answer = query(&table, &format!("SELECT count(*) FROM (SELECT x FROM t {rest}) s")).await;
+        assert_eq!(answer, rows, "{rest}");
+        let listed = lake.listed().into_iter().filter(|folder| folder.starts_with("day=")).count();
+        assert_eq!(listed, days, "{rest}");
+    };
+    // The newest and the oldest day tell the columns; days are listed four at a time.
+    check("LIMIT 3", "3", 5).await;
+    check("LIMIT 3 OFFSET 4", "3", 5).await;
+    check("WHERE day > '2026-09-05' LIMIT 3", "3", 6).await;
+    check("WHERE region = 'eu' LIMIT 3", "3", 9).await;
+    check("LIMIT 15", "15", 10).await;
+    check("LIMIT 1000", "20", 10).await;
+    // A filter that the files decide may let no row through.
+    check("WHERE x > 9 LIMIT 2", "2", 10).await;
+    check("ORDER BY x LIMIT 2", "2", 10).await;
+}
+
+#[tokio::test]
 async fn filters_answer_as_they_would_without_folders() {
     let lake = days();
     let table = the_table(&lake.open().await);
