@@ -178,6 +178,14 @@ impl Table {
         Ok(days::of(&files, &usable.definition, now).await?)
     }
 
+    /// Whether there is a file to read. It lists as much as it takes to find one.
+    pub async fn has_files(&self) -> Result<bool, Error> {
+        Ok(match self.usable()?.source.pin().await? {
+            Files::Folders(pin) => pin.edge(true).await?.is_some(),
+            Files::Delta(_, snapshot) => snapshot.files().next().is_some(),
+        })
+    }
+
     /// Forgets listings and schema, so that the next statement sees what is there now.
     pub fn refresh(&self) {
         let Ok(usable) = &self.usable else { return };

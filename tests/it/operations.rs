@@ -174,10 +174,12 @@ fn check_prints_what_is_wrong_with_tables() {
     let check = || lakefront(&["check", "--config", &config.to_string_lossy()]);
 
     let fine = check();
-    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns\n1 tables, 0 problems\n");
+    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns, no files\n1 tables, 0 problems\n");
     assert!(fine.status.success());
 
     lake.table("shop", "typo", "location: nothing\nformat: parkett\n");
+    lake.table("shop", "moved", "location: elsewhere\nformat: parquet\ncolumns: { id: bigint }\n");
+    lake.table("shop", "unknown", "location: nothing\nformat: parquet\n");
     lake.table("shop", "broken", "location: broken\nformat: parquet\n");
     lake.file("broken/part-0.parquet", "not Parquet at all");
     let wrong = check();
@@ -185,7 +187,10 @@ fn check_prints_what_is_wrong_with_tables() {
     assert_eq!(wrong.status.code(), Some(1), "{lines}");
     assert!(lines.contains("typo.yaml: format: ") && lines.contains("at line 2"), "{lines}");
     assert!(lines.contains("broken/part-0.parquet"), "{lines}");
-    assert!(lines.contains("3 tables, 2 problems"), "{lines}");
+    assert!(lines.contains("shop.moved: ") && lines.contains("/elsewhere` does not exist"), "{lines}");
+    assert!(lines.contains("shop.unknown: ") && lines.contains("declare them under `columns`"), "{lines}");
+    assert!(lines.ends_with("5 tables, 4 problems\n"), "{lines}");
+    assert_eq!(lines.lines().count(), 6, "{lines}");
 }
 
 #[test]
