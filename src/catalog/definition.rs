@@ -1,5 +1,6 @@
 //! A table file, `catalog/<database>/<table>.yaml`, as it is written. It must not know the files of the table.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -269,9 +270,9 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Ordered<V> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries: Vec<(String, V)> = Vec::new();
+                let mut names = HashSet::new();
                 while let Some((name, value)) = map.next_entry::<String, V>()? {
-                    let twice = entries.iter().any(|(other, _)| other.to_lowercase() == name.to_lowercase());
-                    if name.is_empty() || twice {
+                    if name.is_empty() || !names.insert(name.to_lowercase()) {
                         return Err(de::Error::custom(format!("the name `{name}` is empty or there twice")));
                     }
                     entries.push((name, value));

@@ -1,6 +1,7 @@
 //! The columns of a table: as clients see them, as queries see them, and as scans find them in files and
 //! folders. It must not know how files are listed.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
@@ -96,11 +97,11 @@ impl Layout {
         let in_folders: Fields = levels.iter().map(|level| field(&level.column, &level.data_type)).collect();
         let table = TableSchema::builder(Arc::new(Schema::new(in_files)));
         let table = table.with_table_partition_cols(in_folders).build();
-        let position = |field: &FieldRef| {
-            let found = table.table_schema().index_of(field.name());
-            found.expect("every column is in files or in folders")
-        };
-        let positions = published.iter().map(position).collect();
+        let scanned = table.table_schema().fields().iter().enumerate();
+        let places: HashMap<&str, usize> =
+            scanned.map(|(place, field)| (field.name().as_str(), place)).collect();
+        // Every column is in files or in folders.
+        let positions = published.iter().map(|field| places[field.name().as_str()]).collect();
         Self { columns: columns.into(), schema: Arc::new(Schema::new(published)), table, positions }
     }
 }

@@ -3,6 +3,7 @@
 //! A bound is given only when every row group has it. DataFusion answers MIN and COUNT from exact
 //! statistics without reading a row, so one that is not known is left out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -26,12 +27,13 @@ pub fn of_file(
 ) -> Statistics {
     let rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).sum::<i64>();
     let rows = usize::try_from(rows).unwrap_or_default();
+    let written: HashMap<String, &Field> =
+        file.fields().iter().map(|field| (field.name().to_lowercase(), field.as_ref())).collect();
     let columns = layout.table.file_schema().fields().iter().zip(wanted).map(|(column, wanted)| {
         if !wanted {
             return ColumnStatistics::new_unknown();
         }
-        let written = file.fields().iter().find(|field| field.name().to_lowercase() == *column.name());
-        match written {
+        match written.get(column.name()) {
             Some(written) => of_column(metadata, file, written, column.data_type(), rows).unwrap_or_default(),
             None => constant(&null(column.data_type()), rows),
         }
