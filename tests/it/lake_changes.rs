@@ -1,4 +1,7 @@
 //! Files change while queries run: every answer is one consistent set of whole files, or a clean error.
+//!
+//! What footers tell is answered from footers: the number of a column's rows, and its value where all rows
+//! have the same. So each answer also sums a column that must be read, and the two must be of one version.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -88,21 +91,22 @@ async fn a_query_on_an_old_listing_is_answered_from_a_new_one() {
         let rows: Vec<(i64, i64, i64)> = client.query(query).await.unwrap();
         let expected = (first..FILES).map(|number| {
             let version = if number == first { first + 1 } else { 1 };
-            let count = rows_of(version);
-            (number, count, version * count * (count - 1) / 2)
+            let (sum, count) = sums_of(version);
+            (number, count, version * sum)
         });
         assert_eq!(rows, expected.collect::<Vec<_>>());
     }
     server.stop().await;
 }
 
+/// File and version as the footer has them, then what the rows have.
 const EACH_FILE: &str =
-    "SELECT file, MIN(version), MAX(version), COUNT(*) FROM lake.changing GROUP BY file ORDER BY file";
+    "SELECT file, MAX(version), SUM(row_number), SUM(noise) FROM lake.changing GROUP BY file ORDER BY file";
 
-const TWICE: &str = "SELECT a.file, a.version, b.version, a.n \
-     FROM (SELECT file, MAX(version) AS version, COUNT(*) AS n FROM lake.changing GROUP BY file) a \
-     JOIN (SELECT file, MIN(version) AS version, COUNT(*) AS n FROM lake.changing GROUP BY file) b ON a.file = b.file \
-     WHERE a.version <> b.version OR a.n <> b.n";
+const TWICE: &str = "SELECT a.file, a.version, a.noise, b.noise \
+     FROM (SELECT file, MAX(version) AS version, SUM(noise) AS noise FROM lake.changing GROUP BY file) a \
+     JOIN (SELECT file, MIN(version) AS version, SUM(noise) AS noise FROM lake.changing GROUP BY file) b \
+     ON a.file = b.file WHERE a.version <> b.version OR a.noise <> b.noise";
 
 /// Changes files in every way that programs do, each time after some queries. What is there at the end.
 async fn change(lake: &Lake, answers: &AtomicU64, errors: &AtomicU64) -> BTreeMap<i64, i64> {
@@ -138,9 +142,10 @@ async fn change(lake: &Lake, answers: &AtomicU64, errors: &AtomicU64) -> BTreeMa
 }
 
 /// A file as one statement sees it is of one version, and whole.
-fn check_file((number, first, last, count): (i64, i64, i64, i64)) {
-    assert_eq!(first, last, "file {number} is a mix");
-    assert_eq!(count, rows_of(first), "file {number} is not whole in version {first}");
+fn check_file((number, version, rows, noise): (i64, i64, i64, i64)) {
+    let (expected, _) = sums_of(version);
+    assert_eq!(rows, expected, "file {number} is not whole in version {version}");
+    assert_eq!(noise, version * expected, "file {number} in version {version} is a mix");
 }
 
 fn check_error(error: &str) {
@@ -155,12 +160,24 @@ fn path(number: i64) -> String {
 fn version(number: i64, version: i64) -> RecordBatch {
     let count = usize::try_from(rows_of(version)).unwrap();
     let column = |value: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![value; count])) };
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count as i64));
     let noise: ArrayRef = Arc::new(Int64Array::from_iter_values((0..count as i64).map(|row| row * version)));
-    RecordBatch::try_from_iter([("file", column(number)), ("version", column(version)), ("noise", noise)])
-        .unwrap()
+    RecordBatch::try_from_iter([
+        ("file", column(number)),
+        ("version", column(version)),
+        ("row_number", numbers),
+        ("noise", noise),
+    ])
+    .unwrap()
 }
 
 /// No version has as many rows as the one before.
 fn rows_of(version: i64) -> i64 {
     500 + version % 97
+}
+
+/// The sum of a version's row numbers, and how many they are.
+fn sums_of(version: i64) -> (i64, i64) {
+    let count = rows_of(version);
+    (count * (count - 1) / 2, count)
 }
