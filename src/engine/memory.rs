@@ -247,6 +247,8 @@ impl MemoryPool for QueryPool {
         let mut used = self.used();
         let left = used.left(self.limit, reservation);
         if additional > left {
+            let (consumer, size) = (reservation.consumer().name(), reservation.size());
+            tracing::debug!(consumer, size, additional, left, limit = self.limit, "memory refused");
             return Err(DataFusionError::ResourcesExhausted(format!(
                 "{} has {} bytes, needs {additional} more, and {left} are left of the query's {}",
                 reservation.consumer().name(),
