@@ -99,6 +99,27 @@ fn every_file_says_what_it_is() {
 }
 
 #[test]
+fn faults_name_tests_that_are_there() {
+    let faults = fs::read_to_string("docs/faults.md").unwrap();
+    let files: Vec<SourceFile> = ["src", "tests"].iter().flat_map(|root| source_files(root)).collect();
+    let mut missing = Vec::new();
+    // The last cell of a row has the tests, each in backticks.
+    for cell in faults.lines().filter_map(|line| line.strip_suffix(" |")?.rsplit(" | ").next()) {
+        for name in cell.split('`').skip(1).step_by(2) {
+            let there = match name.ends_with(".slt") {
+                true => Path::new("tests/slt").join(name).exists(),
+                false => files.iter().any(|file| file.text.contains(&format!("fn {name}("))),
+            };
+            let is_test = name.ends_with(".slt") || name.contains('_') || name == "splits";
+            if is_test && !there {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(missing.is_empty(), "docs/faults.md names tests that are not there: {missing:?}");
+}
+
+#[test]
 fn the_architecture_names_every_module() {
     let architecture = fs::read_to_string("docs/architecture.md").unwrap();
     let mut missing = Vec::new();

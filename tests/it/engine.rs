@@ -118,6 +118,78 @@ async fn a_full_queue_refuses_what_reads_tables_and_nothing_else() {
     server.stop().await;
 }
 
+/// Two run, four wait, and who comes then is told so at once; what needs no turn is answered meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_queries_is_a_bounded_queue() {
+    const CLIENTS: usize = 40;
+    let (_lake, server) = server(|config| {
+        config.max_running_queries = Some(2);
+        config.max_queued_queries = 4;
+    })
+    .await;
+    let mut observer = server.connect().await;
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let mut client = server.connect().await;
+        flood.spawn(async move { code(client.query_drop(ENDLESS).await) });
+    }
+    for _ in 6..CLIENTS {
+        assert_eq!(flood.join_next().await.unwrap().unwrap(), 1203);
+    }
+    let one: Option<u8> = observer.query_first("SELECT 1").await.unwrap();
+    assert_eq!(one, Some(1));
+
+    let processes: Vec<Row> = observer.query("SHOW FULL PROCESSLIST").await.unwrap();
+    for process in processes {
+        let (id, info): (u64, Option<String>) = (process.get("Id").unwrap(), process.get("Info").unwrap());
+        if info.as_deref() == Some(ENDLESS) {
+            observer.query_drop(format!("KILL QUERY {id}")).await.unwrap();
+        }
+    }
+    while let Some(outcome) = flood.join_next().await {
+        assert_eq!(outcome.unwrap(), 1317);
+    }
+    let count: Option<u64> = observer.query_first("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
+    assert_eq!(count, Some(1_000));
+    server.stop().await;
+}
+
+/// Small statements that would need all memory or all time are bounded by limits of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_statements_with_huge_answers_end_soon() {
+    let (_lake, server) = server(|config| config.memory = "256MiB".parse().unwrap()).await;
+    let mut client = server.connect().await;
+    client.query_drop("SET max_execution_time = 60000").await.unwrap();
+    let repeated = |part: &str, times: usize| part.repeat(times);
+    // Each with the numbers of the errors that it may end with.
+    let statements: [(String, &[u16]); 10] = [
+        ("SELECT LENGTH(REPEAT('x', 1000000000))".into(), &[]),
+        ("SELECT LENGTH(SPACE(1000000000)), LENGTH(LPAD('', 1000000000, 'x'))".into(), &[]),
+        ("SELECT LENGTH(REPLACE(REPEAT('x', 60000000), 'x', REPEAT('y', 1000)))".into(), &[1038, 1301]),
+        ("SELECT LENGTH(GROUP_CONCAT(REPEAT('x', 100000))) FROM lake.numbers".into(), &[]),
+        ("SELECT REPEAT('a', 100000) REGEXP '(a+)+$', REPEAT('a', 100000) REGEXP '(a|a)*b'".into(), &[]),
+        ("SELECT 'a' REGEXP '((a{1000}){1000}){1000}'".into(), &[1139, 3692, 3699]),
+        (format!("SELECT 'a' REGEXP '{}'", repeated("(", 10_000)), &[1139, 3691, 3692]),
+        (format!("SELECT REPEAT('a', 10000) LIKE '{}b'", repeated("%a", 2_000)), &[]),
+        (format!("SELECT COUNT(*) FROM lake.words WHERE word LIKE '{}'", repeated("%", 100_000)), &[]),
+        (
+            format!(
+                "SELECT LENGTH(FORMAT(1, 30)), LENGTH(DATE_FORMAT(NOW(), '{}'))",
+                repeated("%W", 100_000)
+            ),
+            &[],
+        ),
+    ];
+    for (statement, errors) in statements {
+        let outcome: Result<Vec<Row>, Error> = client.query(&statement).await;
+        if outcome.is_err() {
+            let code = code(outcome);
+            assert!(errors.contains(&code), "{code} for {}", &statement[..70.min(statement.len())]);
+        }
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_into_memory_spills_or_fails_cleanly() {
     let (_lake, server) = server(|config| config.memory = "256MiB".parse().unwrap()).await;
@@ -151,6 +223,9 @@ async fn statements_that_nest_or_repeat_without_end_are_answered_or_refused() {
     let (_lake, server) = server(|_| {}).await;
     let mut client = server.connect().await;
     let repeated = |part: &str, between: &str, times: usize| vec![part; times].join(between);
+    let numbered = |times: usize, between: &str, part: fn(usize) -> String| {
+        (0..times).map(part).collect::<Vec<_>>().join(between)
+    };
     let statements = [
         format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
         format!("SELECT {}", repeated("1", "+", 50_000)),
@@ -160,6 +235,11 @@ async fn statements_that_nest_or_repeat_without_end_are_answered_or_refused() {
         format!("SELECT {}1{}", "CASE WHEN 1 THEN ".repeat(2_000), " END".repeat(2_000)),
         format!("SELECT * FROM {}SELECT 1{}", "(".repeat(1_000), ") x".repeat(1_000)),
         repeated("SELECT 1", " UNION ALL ", 5_000),
+        format!("WITH {} SELECT * FROM c999", numbered(1_000, ", ", |n| format!("c{n} AS (SELECT {n})"))),
+        format!(
+            "SELECT COUNT(*) FROM lake.departments d {}",
+            numbered(63, " ", |n| format!("JOIN lake.departments d{n} ON d{n}.id = d.id"))
+        ),
         format!("SELECT {}", "NOT ".repeat(20_000) + "1"),
         format!("SELECT {}", "-".repeat(20_000) + "1"),
     ];
