@@ -18,6 +18,7 @@ mod wildcards;
 mod compact;
 mod life;
 mod planner;
+mod semijoin;
 mod yielding;
 
 mod admission;

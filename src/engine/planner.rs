@@ -35,6 +35,7 @@ use super::dialect::statement::TableName;
 use super::error::{Error, Result};
 use super::functions::{self, Functions};
 use super::memory::Limits;
+use super::semijoin::SemiJoinsFirst;
 use super::yielding::YieldInJoins;
 use crate::catalog;
 use crate::config::Config;
@@ -69,6 +70,7 @@ impl Planner {
             .with_window_functions(over(SessionStateDefaults::default_window_functions(), window))
             .with_expr_planners(expr_planners)
             .with_analyzer_rules(analyzer_rules)
+            .with_optimizer_rule(Arc::new(SemiJoinsFirst))
             .with_physical_optimizer_rules(physical_rules())
             .build();
         Self {
