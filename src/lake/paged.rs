@@ -33,15 +33,18 @@ impl Paged {
         &self,
         prefix: Option<&Path>,
         delimiter: Option<&'static str>,
+        offset: Option<&Path>,
     ) -> impl Stream<Item = Result<ListResult>> + use<> {
         let store = self.0.clone();
         let prefix = prefix.filter(|prefix| !prefix.is_root()).map(|prefix| format!("{prefix}{DELIMITER}"));
+        let offset = offset.map(ToString::to_string);
         stream::try_unfold(Some(Progress::default()), move |progress| {
-            let (store, prefix) = (store.clone(), prefix.clone());
+            let (store, prefix, offset) = (store.clone(), prefix.clone(), offset.clone());
             async move {
                 let Some(Progress { token, mut seen }) = progress else { return Ok(None) };
                 let delimiter = delimiter.map(Into::into);
-                let options = PaginatedListOptions { delimiter, page_token: token, ..Default::default() };
+                let options =
+                    PaginatedListOptions { delimiter, offset, page_token: token, ..Default::default() };
                 let page = store.list_paginated(prefix.as_deref(), options).await?;
                 let next = match page.page_token.filter(|token| !token.is_empty()) {
                     Some(token) if seen.len() < PAGES_MAX && seen.insert(token.clone()) => {
@@ -56,6 +59,12 @@ impl Paged {
     }
 }
 
+fn objects(
+    pages: impl Stream<Item = Result<ListResult>> + Send + 'static,
+) -> BoxStream<'static, Result<ObjectMeta>> {
+    pages.map_ok(|page| stream::iter(page.objects.into_iter().map(Ok))).try_flatten().boxed()
+}
+
 fn endless() -> Error {
     Error::Generic { store: "S3", source: "its listing repeats itself or does not end".into() }
 }
@@ -63,13 +72,20 @@ fn endless() -> Error {
 #[async_trait]
 impl ObjectStore for Paged {
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let pages = self.pages(prefix, None);
-        pages.map_ok(|page| stream::iter(page.objects.into_iter().map(Ok))).try_flatten().boxed()
+        objects(self.pages(prefix, None, None))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        objects(self.pages(prefix, None, Some(offset)))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
         let all = ListResult { common_prefixes: vec![], objects: vec![] };
-        let joined = self.pages(prefix, Some(DELIMITER)).try_fold(all, async |mut all, page| {
+        let joined = self.pages(prefix, Some(DELIMITER), None).try_fold(all, async |mut all, page| {
             all.common_prefixes.extend(page.common_prefixes);
             all.objects.extend(page.objects);
             Ok(all)
