@@ -62,6 +62,16 @@ impl SourceDay {
     }
 }
 
+impl DayState {
+    /// The state in a word, why it is not complete, and since or from when it is.
+    pub fn told(&self) -> (&'static str, &str, Option<DateTime<Utc>>) {
+        match self {
+            Self::Arriving { reason, ready_at } => ("arriving", reason, *ready_at),
+            Self::Ready { ready_at } => ("ready", "", *ready_at),
+        }
+    }
+}
+
 /// The days among some files, in their order.
 pub async fn of(files: &Files, definition: &Definition, now: DateTime<Utc>) -> lake::Result<Vec<SourceDay>> {
     let found = find(files, definition).await?;

@@ -1,97 +1,161 @@
 //! What runs without being asked: refreshes when sources change or when their time has come, and the cleaning of the
-//! warehouse. It must not know how a refresh works.
+//! warehouse. It must not know how a refresh works, nor how times are kept.
 //!
 //! Every job compares what is with what should be, and may run twice or be missed: the next run does the rest.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::MissedTickBehavior;
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::catalog::TableId;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::lake;
+use crate::lake::delta::history::Removed;
 use crate::refresh::Refresher;
 use crate::refresh::request::{Request, Trigger};
+use crate::scheduler::schedule::{Cron, Period, Schedule, default_anchor};
+use crate::scheduler::{Scheduler, Work};
 use crate::views::Views;
+use crate::views::definition::{self, Refresh, Unit};
 
-/// How often the warehouse is cleaned.
-const VACUUM_INTERVAL: TimeDelta = TimeDelta::days(1);
+/// The job that looks for changes.
+const CHANGES: &str = "refresh what changed";
+/// The job that cleans the warehouse.
+const VACUUM: &str = "clean the warehouse";
 /// Files that no version names are kept so long: a refresh may be about to publish them.
 const UNPUBLISHED_KEPT: TimeDelta = TimeDelta::days(1);
 
 /// The jobs of a server.
 #[derive(Debug)]
 pub struct Jobs {
+    scheduler: Scheduler,
     refresher: Refresher,
     views: Arc<Views>,
     clock: Clock,
-    /// How often the lake is asked whether something changed.
-    interval: Duration,
+    /// How often the lake is asked whether something changed, in seconds.
+    interval: u64,
     /// How long old versions of views are kept.
     retention: TimeDelta,
+    /// What was wrong with views when they were last looked at: it is told once.
+    problems: Mutex<BTreeMap<TableId, String>>,
 }
 
 impl Jobs {
     /// The jobs of the config.
-    pub fn new(config: &Config, refresher: Refresher, views: Arc<Views>, clock: Clock) -> Self {
-        let interval = config.listing_interval.0.max(Duration::from_millis(100));
+    pub fn new(config: &Config, refresher: Refresher, views: Arc<Views>, clock: Clock) -> Arc<Self> {
+        // Refreshes have a limit of their own: jobs that wait for them take no place from others.
+        let scheduler = Scheduler::new(clock.clone(), 8);
+        let interval = config.listing_interval.0.as_secs().max(1);
         let retention = TimeDelta::from_std(config.warehouse_retention.0).unwrap_or(TimeDelta::MAX);
-        Self { refresher, views, clock, interval, retention }
+        let problems = Mutex::default();
+        Arc::new(Self { scheduler, refresher, views, clock, interval, retention, problems })
     }
 
     /// Runs the jobs until `stop`; then waits until what is at work has stopped.
-    pub async fn run(self, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut cleaned_at = None;
-        let mut known = BTreeMap::new();
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = stop.cancelled() => break,
-            }
-            let tick = async {
-                self.refresh(&mut known).await;
-                if let Err(error) = self.views.warehouse.runs().read_new().await {
-                    warn!(%error, "cannot read what was refreshed");
-                }
-                let now = self.clock.now();
-                if cleaned_at.is_none_or(|at| now - at >= VACUUM_INTERVAL) {
-                    cleaned_at = Some(now);
-                    self.vacuum(now).await;
-                }
-            };
-            tokio::select! {
-                () = tick => {}
-                () = stop.cancelled() => break,
-            }
-        }
-        self.refresher.stop().await;
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let every = |period| Schedule::Every { period, anchor: default_anchor(), zone: Tz::UTC };
+        self.put(CHANGES, every(Period::Seconds(self.interval)), |jobs| async move {
+            jobs.refresh_changes().await
+        });
+        self.put(VACUUM, every(Period::Days(1)), |jobs| async move { jobs.vacuum().await });
+        let stopping = async {
+            stop.cancelled().await;
+            self.refresher.stop().await;
+        };
+        tokio::join!(self.scheduler.run(stop.clone()), stopping);
+        // Their work holds this, which holds them.
+        self.scheduler.status().iter().for_each(|job| self.scheduler.remove(&job.name));
     }
 
-    /// Brings views up to date that follow their sources.
-    async fn refresh(&self, known: &mut BTreeMap<TableId, String>) {
+    fn put<F: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        name: &str,
+        schedule: Schedule,
+        run: impl Fn(Arc<Self>) -> F + Send + Sync + 'static,
+    ) {
+        let jobs = Arc::clone(self);
+        let work: Work = Arc::new(move || {
+            let run = run(Arc::clone(&jobs));
+            async move {
+                run.await;
+                Ok(())
+            }
+            .boxed()
+        });
+        self.scheduler.put(name, schedule, work);
+    }
+
+    /// Brings views up to date that follow their sources, and sees to the times of those that do not.
+    async fn refresh_changes(self: Arc<Self>) {
+        self.keep_times();
         let request = Request { view: None, from: None, to: None, force: false, trigger: Trigger::Change };
         let outcome = self.refresher.run(&request, |_| ()).await;
-        let problems: BTreeMap<TableId, String> = outcome.problems.into_iter().collect();
-        for (view, problem) in problems.iter().filter(|(view, problem)| known.get(*view) != Some(*problem)) {
-            warn!(%view, problem, "a view cannot be refreshed");
+        self.tell(outcome.problems.into_iter().collect());
+        if let Err(error) = self.views.warehouse.runs().read_new().await {
+            warn!(%error, "cannot read what was refreshed");
         }
-        for view in known.keys().filter(|view| !problems.contains_key(*view)) {
-            info!(%view, "a view can be refreshed again");
-        }
-        *known = problems;
     }
 
-    async fn vacuum(&self, now: DateTime<Utc>) {
+    /// Tells of each problem once, and once that it is gone.
+    fn tell(&self, found: BTreeMap<TableId, String>) {
+        let mut known = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        for (view, problem) in found.iter().filter(|(view, problem)| known.get(*view) != Some(*problem)) {
+            warn!(%view, problem, "a view cannot be refreshed");
+        }
+        for view in known.keys().filter(|view| !found.contains_key(*view)) {
+            info!(%view, "a view can be refreshed again");
+        }
+        *known = found;
+    }
+
+    /// Gives each view with a schedule its job, and takes the jobs of all others away.
+    fn keep_times(self: &Arc<Self>) {
+        let mut due = BTreeSet::from([CHANGES.to_owned(), VACUUM.to_owned()]);
+        let snapshot = self.views.snapshot();
+        for (id, view) in &snapshot.views {
+            let Some(materialized) =
+                view.definition.as_ref().ok().and_then(|view| view.materialized.as_ref())
+            else {
+                continue;
+            };
+            let Refresh::OnSchedule(schedule) = &materialized.refresh else { continue };
+            if materialized.inactive {
+                continue;
+            }
+            match schedule_of(schedule) {
+                Ok(schedule) => {
+                    let name = format!("refresh {id}");
+                    let id = id.clone();
+                    let run = move |jobs: Arc<Self>| {
+                        let view = Some(id.clone());
+                        let request =
+                            Request { view, from: None, to: None, force: false, trigger: Trigger::Schedule };
+                        async move {
+                            jobs.refresher.run(&request, |_| ()).await;
+                        }
+                    };
+                    self.put(&name, schedule, run);
+                    due.insert(name);
+                }
+                Err(problem) => warn!(view = %id, problem, "a schedule cannot be kept"),
+            }
+        }
+        for job in self.scheduler.status() {
+            if !due.contains(&job.name) {
+                self.scheduler.remove(&job.name);
+            }
+        }
+    }
+
+    async fn vacuum(self: Arc<Self>) {
+        let now = self.clock.now();
         let warehouse = &self.views.warehouse;
-        let mut removed = lake::delta::history::Removed::default();
+        let mut removed = Removed::default();
         for id in self.views.snapshot().views.keys() {
             let log = warehouse.view(&id.database, &id.name);
             match log.vacuum(now - self.retention, now - UNPUBLISHED_KEPT).await {
@@ -107,6 +171,35 @@ impl Jobs {
         }
         if removed.files > 0 {
             info!(files = removed.files, bytes = removed.bytes, "removed old versions of views");
+        }
+    }
+}
+
+/// A view's schedule as the scheduler keeps it.
+fn schedule_of(schedule: &definition::Schedule) -> Result<Schedule, String> {
+    let zone = |name: &Option<String>| match name {
+        None => Ok(Tz::UTC),
+        Some(name) => name.parse().map_err(|_| format!("time zone `{name}` is not known")),
+    };
+    match schedule {
+        definition::Schedule::Cron { expression, time_zone } => {
+            Ok(Schedule::Cron { cron: Cron::parse(expression)?, zone: zone(time_zone)? })
+        }
+        definition::Schedule::Every { count, unit, starts, time_zone } => {
+            let seconds = |each: u64| Period::Seconds(each * u64::from(*count));
+            let period = match unit {
+                Unit::Second => seconds(1),
+                Unit::Minute => seconds(60),
+                Unit::Hour => seconds(3_600),
+                Unit::Day => Period::Days(*count),
+                Unit::Week => Period::Days(count.saturating_mul(7)),
+                Unit::Month => Period::Months(*count),
+            };
+            Ok(Schedule::Every {
+                period,
+                anchor: starts.unwrap_or_else(default_anchor),
+                zone: zone(time_zone)?,
+            })
         }
     }
 }

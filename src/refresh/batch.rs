@@ -121,10 +121,7 @@ impl Batch {
         let log = shared.views.warehouse.view(&self.id.database, &self.id.name);
         let mut run = self.new_run(work, shared.clock.now());
         let _running = log.begin(work.iter().map(|work| work.unit).collect());
-        let tried = tokio::select! {
-            tried = self.leased(shared, &log, work, &mut run) => tried,
-            () = stop.cancelled() => Err(Error::Cancelled),
-        };
+        let tried = self.leased(shared, &log, work, stop, &mut run).await;
         run.finished_at = shared.clock.now();
         let ended = match tried {
             Ok(None) => {
@@ -169,6 +166,7 @@ impl Batch {
         shared: &Shared,
         log: &PublishedLog,
         work: &[&Work],
+        stop: &CancellationToken,
         run: &mut Run,
     ) -> Result<Option<Ends>, Error> {
         let lease = shared.leases.take(&self.id.database, &self.id.name, &lease_name(work)).await?;
@@ -176,6 +174,7 @@ impl Batch {
         let published = tokio::select! {
             published = self.publish(shared, log, work, &lease, run) => published,
             lost = renew(&lease) => Err(lost),
+            () = stop.cancelled() => Err(Error::Cancelled),
         };
         if let Err(error) = lease.give_back().await {
             // It ends by itself.

@@ -108,6 +108,9 @@ impl Refresher {
         let mut tried = Tried::default();
         while !self.shared.stopped.is_cancelled() {
             let survey = Survey::of(&self.shared, request, &tried).await;
+            if tried.0.is_empty() {
+                survey.retract(&self.shared).await;
+            }
             let wave = survey.wave();
             let done = tried.0.len() as u64;
             tell(Progress { done, left: survey.left() });

@@ -71,7 +71,7 @@ pub enum End {
     Published,
     /// Its rows were published already.
     Same,
-    /// Another server refreshes it, or has in the meantime.
+    /// Another refresh is at it, or was in the meantime: of another server, or of this one.
     LeftToOthers,
     /// It could not be made, or a CHECK holds it back.
     Failed,
@@ -118,7 +118,7 @@ impl fmt::Display for End {
         formatter.write_str(match self {
             Self::Published => "published",
             Self::Same => "unchanged",
-            Self::LeftToOthers => "left to another server",
+            Self::LeftToOthers => "left to another refresh",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Waiting => "waiting",

@@ -1,12 +1,13 @@
 //! What there is to do: the units of views that are not fresh, why, and which are next. It must not know how they are
 //! computed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Map, Value};
+use tracing::{info, warn};
 
 use super::batch::{Batch, Work};
 use super::ready::Readiness;
@@ -52,6 +53,8 @@ struct Surveyed {
     /// The newest unit that is fresh or could be.
     newest: Option<Unit>,
     trigger: Trigger,
+    /// Published days that no source has any more.
+    gone: BTreeSet<Unit>,
 }
 
 impl Survey {
@@ -83,6 +86,19 @@ impl Survey {
     /// Units that could be refreshed now.
     pub fn left(&self) -> u64 {
         self.views.iter().map(|view| view.work.len() as u64).sum()
+    }
+
+    /// Takes published days away that no source has any more. Queries do not ask for them; other programs that read
+    /// the table would see them.
+    pub async fn retract(&self, shared: &Shared) {
+        for view in self.views.iter().filter(|view| !view.gone.is_empty()) {
+            let Some(base) = view.view.table().published_version() else { continue };
+            let log = shared.views.warehouse.view(&view.id.database, &view.id.name);
+            match log.retract(base, &view.gone, shared.clock.now()).await {
+                Ok(days) => info!(view = %view.id, days, "took days away that have no source any more"),
+                Err(error) => warn!(view = %view.id, %error, "cannot take days away"),
+            }
+        }
     }
 
     /// What to do next: the newest unit of every view. When they are done, some older ones of a few views, newest
@@ -203,7 +219,17 @@ async fn look(
             }
         }
     }
-    let view = Surveyed { id: id.clone(), view: Arc::clone(&view), work, newest, trigger: request.trigger };
+    let is_whole_view = request.from.is_none() && request.to.is_none();
+    let published = table.published_version().into_iter().flat_map(|published| published.units.keys());
+    let gone = published.filter(|unit| !units.expected.contains_key(unit) && **unit != Unit::Whole);
+    // Where no day is left at all, the lake has gone away rather than its days.
+    let gone = match is_whole_view && !units.expected.is_empty() && !units.expected.contains_key(&Unit::Whole)
+    {
+        true => gone.copied().collect(),
+        false => BTreeSet::new(),
+    };
+    let trigger = request.trigger;
+    let view = Surveyed { id: id.clone(), view: Arc::clone(&view), work, newest, trigger, gone };
     Ok(Looked { view, waiting, planned })
 }
 

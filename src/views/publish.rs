@@ -95,6 +95,37 @@ impl PublishedLog {
         Err(Error::Corrupt { path: self.location().to_string(), reason })
     }
 
+    /// Takes units away that should not be there, unless somebody has published them anew since `base`. How many went.
+    pub async fn retract(
+        &self,
+        base: &Published,
+        units: &BTreeSet<Unit>,
+        now: DateTime<Utc>,
+    ) -> Result<usize> {
+        let version_of =
+            |published: &Published, unit: &Unit| published.units.get(unit).map(|unit| unit.version);
+        for _ in 0..ATTEMPTS_MAX {
+            let Some(newest) = self.newest().await? else { return Ok(0) };
+            let is_gone = |unit: &Unit| {
+                let version = version_of(&newest, unit);
+                units.contains(unit) && version.is_some() && version == version_of(base, unit)
+            };
+            let gone = newest.units.keys().filter(|unit| is_gone(unit)).count();
+            if gone == 0 {
+                return Ok(0);
+            }
+            let names = units_by_name(&newest).filter(|(_, unit)| is_gone(unit));
+            let actions: Vec<Action> = names.map(|(name, _)| write::remove(name, now)).collect();
+            let version = newest.snapshot.version() + 1;
+            if write::commit(self.location(), version, "DELETE", &actions, now).await? {
+                self.refresh();
+                return Ok(gone);
+            }
+        }
+        let reason = "other servers publish faster than this one can".to_owned();
+        Err(Error::Corrupt { path: self.location().to_string(), reason })
+    }
+
     /// Makes the table what it was at a version. The version that this is.
     pub async fn restore(&self, version: u64, now: DateTime<Utc>) -> Result<u64> {
         for _ in 0..ATTEMPTS_MAX {

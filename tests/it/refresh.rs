@@ -72,6 +72,8 @@ async fn exactly_the_units_that_changed_are_made_anew() {
     server.look_again();
     server.refresh(Trigger::Change).await;
     server.check_answers(&["daily", "weekly", "total"]).await;
+    let published = server.views.warehouse.view("mart", "daily").newest().await.unwrap().unwrap();
+    assert_eq!(published.units.len(), 9, "other programs do not see it either");
 
     // Another definition: all its days.
     let doubled = DAILY.replace("SUM(n)", "2 * SUM(n)");
