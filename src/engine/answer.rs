@@ -42,6 +42,8 @@ pub struct Column {
     pub origin: Option<Origin>,
     /// Most characters of a string, where that is known.
     pub max_characters: Option<u32>,
+    /// Digits of a second's fraction, or after the point of a DOUBLE, where the type does not tell them.
+    pub digits: Option<u8>,
     /// Whether a string holds JSON and is told as MySQL's type JSON.
     pub json: bool,
 }
@@ -62,7 +64,15 @@ pub struct Origin {
 impl Column {
     /// A column that comes from no table.
     pub fn new(name: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
-        Self { name: name.into(), data_type, nullable, origin: None, max_characters: None, json: false }
+        Self {
+            name: name.into(),
+            data_type,
+            nullable,
+            origin: None,
+            max_characters: None,
+            digits: None,
+            json: false,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Inside a plan names are lower case and unique; clients see them as the statement and the catalog
 //! write them. It must not know what the values are.
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::TableReference;
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast;
 use super::answer::{Column, Origin};
 use super::dialect::statement::{Heading, Query};
 use super::error::{Error, Result};
+use super::functions::shown;
 use super::planner::Tables;
 
 /// The columns of a query's answer: names from the statement, types from the plan that runs.
@@ -32,11 +33,22 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
         };
         Column {
             origin,
+            digits: shown_digits(field).or_else(|| shown_digits(&planned(plan, index, field.data_type()))),
             max_characters: known.flatten().or_else(|| literal_characters(plan, index)),
             ..Column::new(name, field.data_type().clone(), field.is_nullable())
         }
     };
     Ok(headings.iter().enumerate().map(column).collect())
+}
+
+/// The digits that a column shows where its type does not tell them.
+fn shown_digits(field: &Field) -> Option<u8> {
+    shown::decimals(field).or_else(|| shown::fraction(field).filter(|_| shown::is_told(field)))
+}
+
+/// A column as it was planned, before rules put others in the place of functions, in the type that it has now.
+fn planned(plan: &LogicalPlan, index: usize, data_type: &DataType) -> Field {
+    plan.schema().field(index).as_ref().clone().with_data_type(data_type.clone())
 }
 
 /// One heading for each column: a `*` stands for as many as its tables have.

@@ -36,7 +36,10 @@ pub enum MysqlType {
     /// FLOAT.
     Float,
     /// DOUBLE.
-    Double,
+    Double {
+        /// Digits after the point, where they are fixed.
+        decimals: Option<u8>,
+    },
     /// DECIMAL.
     Decimal {
         /// Digits in all.
@@ -94,7 +97,7 @@ impl MysqlType {
             DataType::UInt32 => integer(4, true),
             DataType::UInt64 => integer(8, true),
             DataType::Float16 | DataType::Float32 => Self::Float,
-            DataType::Float64 => Self::Double,
+            DataType::Float64 => Self::Double { decimals: None },
             DataType::Decimal32(precision, scale)
             | DataType::Decimal64(precision, scale)
             | DataType::Decimal128(precision, scale)
@@ -129,6 +132,17 @@ impl MysqlType {
         }
     }
 
+    /// The type with other digits of a second's fraction, or with as many after the point of a DOUBLE.
+    pub fn showing(self, digits: Option<u8>) -> Self {
+        match (self, digits) {
+            (Self::Double { .. }, decimals) => Self::Double { decimals },
+            (Self::DateTime { .. }, Some(fraction)) => Self::DateTime { fraction },
+            (Self::Timestamp { .. }, Some(fraction)) => Self::Timestamp { fraction },
+            (Self::Time { .. }, Some(fraction)) => Self::Time { fraction },
+            _ => self,
+        }
+    }
+
     /// A negative scale means zeros before the point: MySQL has them as digits.
     fn decimal(precision: u8, scale: i8) -> Self {
         match u8::try_from(scale) {
@@ -146,7 +160,7 @@ impl MysqlType {
             Self::Integer { bytes: 4, .. } => "int",
             Self::Integer { .. } => "bigint",
             Self::Float => "float",
-            Self::Double => "double",
+            Self::Double { .. } => "double",
             Self::Decimal { .. } => "decimal",
             Self::Date => "date",
             Self::DateTime { .. } => "datetime",
@@ -190,7 +204,8 @@ impl MysqlType {
             Self::Integer { bytes: 4, unsigned } => 11 - u32::from(unsigned),
             Self::Integer { .. } => 20,
             Self::Float => 12,
-            Self::Double => 22,
+            Self::Double { decimals: None } => 22,
+            Self::Double { decimals: Some(decimals) } => 17 + u32::from(decimals),
             Self::Decimal { precision, scale } => u32::from(precision) + 1 + u32::from(scale > 0),
             Self::Date => 10,
             Self::DateTime { fraction } | Self::Timestamp { fraction } => 19 + fraction_length(fraction),
@@ -206,7 +221,8 @@ impl MysqlType {
     /// The decimals that a column definition tells; 31 where their number is not fixed.
     pub fn decimals(self) -> u8 {
         match self {
-            Self::Float | Self::Double => 31,
+            Self::Float | Self::Double { decimals: None } => 31,
+            Self::Double { decimals: Some(decimals) } => decimals,
             Self::Decimal { scale, .. } => scale,
             Self::DateTime { fraction } | Self::Timestamp { fraction } | Self::Time { fraction } => fraction,
             _ => 0,
@@ -252,7 +268,7 @@ impl MysqlType {
             Self::Integer { bytes: 4, .. } => Some(10),
             Self::Integer { unsigned, .. } => Some(19 + u64::from(unsigned)),
             Self::Float => Some(12),
-            Self::Double => Some(22),
+            Self::Double { .. } => Some(22),
             Self::Decimal { precision, .. } => Some(u64::from(precision)),
             _ => None,
         }

@@ -23,7 +23,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::array_value_to_string;
 
 use super::json;
-use super::temporal::Zone;
+use super::temporal::{Zone, fraction_digits};
 use crate::engine::answer::Column;
 
 /// A floating-point number of two bytes.
@@ -32,6 +32,8 @@ type Half = <Float16Type as ArrowPrimitiveType>::Native;
 /// The values of one column of one batch.
 pub struct Cells<'a> {
     nulls: Option<NullBuffer>,
+    /// Digits of a second's fraction, or after the point of a DOUBLE, where the type does not tell them.
+    pub digits: Option<u8>,
     /// What is behind the NULLs. Reading it where there is a NULL gives any value.
     pub values: Values<'a>,
 }
@@ -157,8 +159,20 @@ impl<'a> Cells<'a> {
     pub fn new(array: &'a dyn Array, zone: Zone) -> Result<Self, ArrowError> {
         Ok(Self {
             nulls: array.nulls().filter(|nulls| nulls.null_count() > 0).cloned(),
+            digits: None,
             values: values(array, zone)?,
         })
+    }
+
+    /// Shows so many digits where the type does not tell how many.
+    pub fn showing(self, digits: Option<u8>) -> Self {
+        Self { digits, ..self }
+    }
+
+    /// Digits of a second's fraction.
+    #[inline]
+    pub fn fraction(&self, unit: TimeUnit) -> u8 {
+        self.digits.unwrap_or_else(|| fraction_digits(unit))
     }
 
     /// Whether a row's value is NULL.

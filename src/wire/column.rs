@@ -25,7 +25,7 @@ const FIXED_FIELDS_BYTES: u8 = 12;
 
 /// Appends a column's definition.
 pub fn put_definition(out: &mut Vec<u8>, column: &Column) {
-    let shown = MysqlType::of(&column.data_type, column.max_characters, column.json);
+    let shown = MysqlType::of(&column.data_type, column.max_characters, column.json).showing(column.digits);
     put_names(out, &column.name, column.origin.as_ref());
     out.put_u16_le(if shown.is_text() { UTF8MB4 } else { BINARY });
     out.put_u32_le(shown.length());
@@ -65,7 +65,7 @@ pub fn column_type(shown: MysqlType) -> ColumnType {
         MysqlType::Integer { bytes: 4, .. } => ColumnType::MYSQL_TYPE_LONG,
         MysqlType::Integer { .. } => ColumnType::MYSQL_TYPE_LONGLONG,
         MysqlType::Float => ColumnType::MYSQL_TYPE_FLOAT,
-        MysqlType::Double => ColumnType::MYSQL_TYPE_DOUBLE,
+        MysqlType::Double { .. } => ColumnType::MYSQL_TYPE_DOUBLE,
         MysqlType::Decimal { .. } => ColumnType::MYSQL_TYPE_NEWDECIMAL,
         MysqlType::Date => ColumnType::MYSQL_TYPE_DATE,
         MysqlType::DateTime { .. } => ColumnType::MYSQL_TYPE_DATETIME,
@@ -81,7 +81,7 @@ pub fn column_type(shown: MysqlType) -> ColumnType {
 
 fn column_flags(shown: MysqlType, nullable: bool) -> ColumnFlags {
     let mut flags = match shown {
-        MysqlType::Boolean | MysqlType::Float | MysqlType::Double | MysqlType::Decimal { .. } => {
+        MysqlType::Boolean | MysqlType::Float | MysqlType::Double { .. } | MysqlType::Decimal { .. } => {
             ColumnFlags::NUM_FLAG | ColumnFlags::BINARY_FLAG
         }
         MysqlType::Integer { unsigned, .. } => {

@@ -136,6 +136,26 @@ pub fn put_double(out: &mut Vec<u8>, number: f64) {
     text.put(out);
 }
 
+/// A DOUBLE with so many digits after the point; what is rounded to zero has no sign. It must be finite.
+pub fn put_fixed_double(out: &mut Vec<u8>, number: f64, decimals: u8) {
+    let (start, decimals) = (out.len(), usize::from(decimals));
+    // The fewest digits that are read back as the same number come first, then zeros.
+    let mut written = write!(out, "{number}");
+    let point = out[start..].iter().position(|byte| *byte == b'.').map(|point| start + point);
+    let told = point.map_or(0, |point| out.len() - point - 1);
+    if told > decimals {
+        out.truncate(start);
+        written = write!(out, "{number:.decimals$}");
+    } else {
+        out.extend(std::iter::repeat_n(b'.', usize::from(point.is_none() && decimals > 0)));
+        out.extend(std::iter::repeat_n(b'0', decimals - told));
+    }
+    debug_assert!(written.is_ok(), "a vector takes all");
+    if out[start] == b'-' && out[start..].iter().all(|byte| matches!(byte, b'-' | b'.' | b'0')) {
+        out.remove(start);
+    }
+}
+
 /// A FLOAT: six digits, as MySQL shows it. It must be finite.
 pub fn put_float(out: &mut Vec<u8>, number: f32) {
     let mut text = Scientific::default();
@@ -254,6 +274,17 @@ mod tests {
             let length = (expected.len() + 1) as u8 as char;
             assert_eq!(text(|out| put_length_and_integer(out, number, true)), format!("{length}-{expected}"));
         }
+    }
+
+    #[test]
+    fn doubles_with_fixed_digits() {
+        let check = |number: f64, decimals: u8, expected: &str| {
+            assert_eq!(text(|out| put_fixed_double(out, number, decimals)), expected);
+        };
+        check(2.0, 2, "2.00");
+        check(1e20, 0, "100000000000000000000");
+        check(-0.001, 2, "0.00");
+        check(-1.25, 1, "-1.2");
     }
 
     #[test]

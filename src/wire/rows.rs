@@ -80,7 +80,11 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
         format: Format,
     ) -> Result<()> {
         let arrays = cells::arrays(batch, columns)?;
-        let cells: Vec<_> = arrays.iter().map(|array| Cells::new(array, zone)).collect::<Result<_, _>>()?;
+        let cells: Vec<_> = arrays
+            .iter()
+            .zip(columns)
+            .map(|(array, column)| Ok(Cells::new(array, zone)?.showing(column.digits)))
+            .collect::<Result<_, arrow::error::ArrowError>>()?;
         for row in 0..batch.num_rows() {
             self.packets.packet(|out| match format {
                 Format::Text => cells.iter().for_each(|cells| text::put(out, cells, row)),

@@ -128,7 +128,7 @@ impl Time {
         }
     }
 
-    /// `-12:34:56.123`, with so many digits of the fraction: 0, 3 or 6.
+    /// `-12:34:56.123`, with so many digits of the fraction, 0 to 6.
     #[inline]
     pub fn put(self, out: &mut Vec<u8>, fraction: u8) {
         if self.negative {

@@ -2,13 +2,14 @@
 //!
 //! It must not know rows or packets.
 
-use arrow::datatypes::TimeUnit;
 use mysql_common::io::BufMutExt;
 
 use super::cells::{Cells, Values, other};
 use super::json;
-use super::number::{put_decimal, put_double, put_float, put_length_and_integer, put_long_decimal};
-use super::temporal::{Date, Time, date_time, fraction_digits};
+use super::number::{
+    put_decimal, put_double, put_fixed_double, put_float, put_length_and_integer, put_long_decimal,
+};
+use super::temporal::{Date, Time, date_time};
 
 const NULL: u8 = 0xFB;
 
@@ -32,7 +33,10 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
         Values::UInt64(values) => put_length_and_integer(out, values[row], false),
         Values::Float16(values) => put_finite_float(out, values[row].to_f32()),
         Values::Float32(values) => put_finite_float(out, values[row]),
-        Values::Float64(values) if values[row].is_finite() => short(out, |out| put_double(out, values[row])),
+        Values::Float64(values) if values[row].is_finite() => match cells.digits {
+            Some(decimals) => long(out, |out| put_fixed_double(out, values[row], decimals)),
+            None => short(out, |out| put_double(out, values[row])),
+        },
         Values::Float64(_) => out.push(NULL),
         Values::Decimal32(values, scale) => short(out, |out| put_decimal(out, values[row].into(), *scale)),
         Values::Decimal64(values, scale) => short(out, |out| put_decimal(out, values[row].into(), *scale)),
@@ -44,13 +48,19 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
             Some((date, time)) => short(out, |out| {
                 date.put(out);
                 out.push(b' ');
-                time.put(out, fraction_digits(*unit));
+                time.put(out, cells.fraction(*unit));
             }),
             None => out.push(NULL),
         },
-        Values::Time32(counts, unit) => put_time(out, Time::of_day(counts[row].into(), *unit), *unit),
-        Values::Time64(counts, unit) => put_time(out, Time::of_day(counts[row], *unit), *unit),
-        Values::Duration(counts, unit) => put_time(out, Time::length(counts[row], *unit), *unit),
+        Values::Time32(counts, unit) => {
+            put_time(out, Time::of_day(counts[row].into(), *unit), cells.fraction(*unit))
+        }
+        Values::Time64(counts, unit) => {
+            put_time(out, Time::of_day(counts[row], *unit), cells.fraction(*unit))
+        }
+        Values::Duration(counts, unit) => {
+            put_time(out, Time::length(counts[row], *unit), cells.fraction(*unit))
+        }
         Values::Utf8(array) => put_bytes(out, array.value(row).as_bytes()),
         Values::LargeUtf8(array) => put_bytes(out, array.value(row).as_bytes()),
         Values::Utf8View(array) => put_bytes(out, array.value(row).as_bytes()),
@@ -124,8 +134,8 @@ fn put_date(out: &mut Vec<u8>, date: Option<Date>) {
 }
 
 #[inline]
-fn put_time(out: &mut Vec<u8>, time: Time, unit: TimeUnit) {
-    short(out, |out| time.put(out, fraction_digits(unit)));
+fn put_time(out: &mut Vec<u8>, time: Time, fraction: u8) {
+    short(out, |out| time.put(out, fraction));
 }
 
 #[cfg(test)]

@@ -161,8 +161,13 @@ pub fn month_length(year: i32, month: u32) -> u32 {
     }
 }
 
+/// The first of March of the year zero.
+const FIRST_OF_MARCH_ZERO: i64 = -719_468;
+
 /// The day of the week: Monday is 0.
 pub fn weekday(days: i64) -> u32 {
+    // MySQL's year zero has no 29th of February.
+    let days = days + i64::from(days < FIRST_OF_MARCH_ZERO);
     (days + 3).rem_euclid(7) as u32
 }
 

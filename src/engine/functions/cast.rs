@@ -16,6 +16,7 @@ use super::convert::{self, number, temporal};
 use super::error::Error;
 use super::json::document::{self, Json};
 use super::preimage;
+use super::shown::Digits;
 use super::signature::{Call, Function, Types, is_binary, is_text, returns};
 
 /// The casts.
@@ -36,8 +37,10 @@ pub fn functions() -> Vec<Function> {
             .aliases(&["date"])
             .rewrite(|arguments, info| widened(arguments, info, &DataType::Date32))
             .preimage(preimage::date),
-        Function::new("mysql_cast_datetime", 1..=2, datetime_type, datetime),
-        Function::new("mysql_cast_time", 1..=2, time_type, time),
+        Function::new("mysql_cast_datetime", 1..=2, datetime_type, datetime)
+            .digits(|types| precision(types).ok().map(Digits::Fraction)),
+        Function::new("mysql_cast_time", 1..=2, time_type, time)
+            .digits(|types| precision(types).ok().map(Digits::Fraction)),
         Function::new("mysql_cast_json", 1..=1, returns::text, json).json(),
         Function::new("mysql_cast_year", 1..=1, returns::int, year),
     ]
@@ -292,16 +295,16 @@ fn date(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// How many digits a cast to a time shows: the argument, or none.
-fn precision(types: &Types<'_>) -> Result<i64> {
+fn precision(types: &Types<'_>) -> Result<u8> {
     let digits = types.integer(1).unwrap_or(0);
     match digits {
-        0..=6 => Ok(digits),
+        0..=6 => Ok(digits as u8),
         _ => plan_err!("Too-big precision {digits} specified for 'CAST'. Maximum is 6."),
     }
 }
 
 fn datetime_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(DataType::Timestamp(returns::unit(precision(types)?), None))
+    Ok(returns::datetime(precision(types)?))
 }
 
 fn datetime(call: &Call<'_>) -> Result<ArrayRef> {
@@ -315,7 +318,7 @@ fn datetime(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn time_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(DataType::Duration(returns::unit(precision(types)?)))
+    Ok(returns::time(precision(types)?))
 }
 
 fn time(call: &Call<'_>) -> Result<ArrayRef> {

@@ -5,14 +5,14 @@
 use std::cmp::Ordering;
 
 use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{Expr, ExprSchemable, when};
 
 use super::convert::{self, Cells};
-use super::signature::{Call, Function, Types, is_text, returns};
+use super::signature::{Call, Function, Types, digits, is_text, returns};
 use super::udf;
 use super::unify::{temporal, unify};
 
@@ -20,18 +20,27 @@ use super::unify::{temporal, unify};
 pub fn functions() -> Vec<Function> {
     vec![
         Function::new("if", 3..=3, |types| Ok(unify([types.of(1), types.of(2)])), eager)
+            .digits(|types| digits::widest(types.fields.iter().skip(1)))
             .conditional(if_as_case),
-        Function::new("ifnull", 2..=2, all, eager).aliases(&["nvl"]).conditional(first_as_case),
-        Function::new("coalesce", 1.., all, eager).conditional(first_as_case),
+        Function::new("ifnull", 2..=2, all, eager)
+            .aliases(&["nvl"])
+            .digits(|types| digits::widest(types.fields))
+            .conditional(first_as_case),
+        Function::new("coalesce", 1.., all, eager)
+            .digits(|types| digits::widest(types.fields))
+            .conditional(first_as_case),
         Function::new("isnull", 1..=1, returns::boolean, is_null).rewrite(|mut arguments, _| {
             Ok(match arguments.pop() {
                 Some(argument) => ExprSimplifyResult::Simplified(argument.is_null()),
                 None => ExprSimplifyResult::Original(arguments),
             })
         }),
-        Function::new("nullif", 2..=2, returns::first, null_if),
-        Function::new("greatest", 2.., extreme_type, |call| extreme(call, Ordering::Greater)),
-        Function::new("least", 2.., extreme_type, |call| extreme(call, Ordering::Less)),
+        Function::new("nullif", 2..=2, returns::first, null_if)
+            .digits(|types| digits::widest(types.fields.iter().take(1))),
+        Function::new("greatest", 2.., extreme_type, |call| extreme(call, Ordering::Greater))
+            .digits(|types| digits::widest(types.fields)),
+        Function::new("least", 2.., extreme_type, |call| extreme(call, Ordering::Less))
+            .digits(|types| digits::widest(types.fields)),
         Function::new("interval", 2.., returns::int, interval),
         Function::new("mysql_convert", 2..=2, |types| Ok(types.of(1).clone()), converted),
     ]
@@ -72,16 +81,16 @@ fn convert_to(call: &Call<'_>, argument: usize, to: &DataType) -> Result<Cells<A
     if call.function == "if" && argument == 0 {
         return Ok(Cells::constant(arrow::array::new_null_array(to, 1)));
     }
-    call.raw(argument)?.map(|array| as_type(array, to, call))
+    call.raw(argument)?.map(|array| as_type(array, call.field(argument), to, call))
 }
 
 /// A column as another type by MySQL's rules.
-pub fn as_type(array: &ArrayRef, to: &DataType, call: &Call<'_>) -> Result<ArrayRef> {
+pub fn as_type(array: &ArrayRef, field: &Field, to: &DataType, call: &Call<'_>) -> Result<ArrayRef> {
     if array.data_type() == to {
         return Ok(ArrayRef::clone(array));
     }
     let converted = match to {
-        DataType::Utf8View => convert::shared(convert::text(array, call)?),
+        DataType::Utf8View => convert::shared(convert::text_of(array, field, call)?),
         DataType::BinaryView => convert::shared(convert::bytes(array, call)?),
         DataType::Float64 => convert::shared(convert::double(array, call)?),
         DataType::Int64 => convert::shared(convert::int(array, call)?),
@@ -98,7 +107,7 @@ pub fn as_type(array: &ArrayRef, to: &DataType, call: &Call<'_>) -> Result<Array
 
 /// `mysql_convert(x, y)` is x in the type of y: how the branches of a CASE come to one type.
 fn converted(call: &Call<'_>) -> Result<ArrayRef> {
-    let values = call.raw(0)?.map(|array| as_type(array, call.returns, call))?;
+    let values = call.raw(0)?.map(|array| as_type(array, call.field(0), call.returns, call))?;
     let picks: Vec<(usize, usize)> = (0..call.rows).map(|row| (0, values.index(row))).collect();
     Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array], &picks)?)
 }

@@ -1,25 +1,41 @@
 //! Numbers: rounding, powers, logarithms, angles. Integers stay integers, exact decimals stay exact, all else is DOUBLE.
 
-use arrow::array::{ArrayRef, AsArray};
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type, UInt64Type, i256};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 
 use super::convert::decimal::{self, Decimal};
 use super::convert::{self, Cells};
 use super::error::Error;
-use super::signature::{Call, Function, Types, returns};
-use super::unify::digits;
+use super::operator::integer_digits;
+use super::shown::Digits;
+use super::signature::{Call, Function, Types, digits, returns};
+use super::unify::digits as digits_of;
 
 /// The functions of numbers.
 pub fn functions() -> Vec<Function> {
     vec![
-        Function::new("round", 1..=2, |types| rounded_type(types, true), |call| rounded(call, true)),
-        Function::new("truncate", 2..=2, |types| rounded_type(types, false), |call| rounded(call, false)),
-        Function::new("floor", 1..=1, whole_type, |call| whole(call, false)),
-        Function::new("ceiling", 1..=1, whole_type, |call| whole(call, true)).aliases(&["ceil"]),
-        Function::new("abs", 1..=1, number_type, abs),
+        Function::new("round", 1..=2, |types| rounded_type(types, true), |call| rounded(call, true))
+            .digits(rounded_digits),
+        Function::new("truncate", 2..=2, |types| rounded_type(types, false), |call| rounded(call, false))
+            .digits(rounded_digits),
+        Function::new("floor", 1..=1, whole_type, |call| whole(call, false))
+            .digits(|_| Some(Digits::Decimals(0))),
+        Function::new("ceiling", 1..=1, whole_type, |call| whole(call, true))
+            .aliases(&["ceil"])
+            .digits(|_| Some(Digits::Decimals(0))),
+        Function::new("abs", 1..=1, number_type, abs).digits(|types| digits::double(types, 0)),
         Function::new("sign", 1..=1, returns::int, sign),
-        Function::new("mod", 2..=2, remainder_type, remainder),
+        Function::new("mod", 2..=2, remainder_type, remainder).digits(|types| {
+            integer_digits(types, |left, right| left.max(right)).or_else(|| digits::double(types, 0))
+        }),
         Function::new("power", 2..=2, returns::double, power).aliases(&["pow"]),
         Function::new("exp", 1..=1, returns::double, exp),
         Function::new("sqrt", 1..=1, returns::double, |call| {
@@ -44,8 +60,9 @@ pub fn functions() -> Vec<Function> {
         Function::new("radians", 1..=1, returns::double, |call| {
             one(call, |value| Some(value * (std::f64::consts::PI / 180.0)))
         }),
-        Function::new("pi", 0..=0, returns::double, |call| call.doubles(|_| Some(std::f64::consts::PI))),
-        Function::new("rand", 0..=1, returns::double, rand).volatile(),
+        Function::new("pi", 0..=0, returns::double, |call| call.doubles(|_| Some(std::f64::consts::PI)))
+            .digits(|_| Some(Digits::Decimals(6))),
+        Function::new("rand", 0..=1, returns::double, rand).volatile().rewrite(rand_with_sequence),
     ]
 }
 
@@ -73,7 +90,7 @@ fn number_type(types: &Types<'_>) -> Result<DataType> {
         Kind::Signed => DataType::Int64,
         Kind::Unsigned => DataType::UInt64,
         Kind::Exact => {
-            let (precision, scale) = digits(types.of(0));
+            let (precision, scale) = digits_of(types.of(0));
             decimal::data_type(precision, scale)
         }
         Kind::Double => DataType::Float64,
@@ -85,7 +102,7 @@ fn rounded_type(types: &Types<'_>, rounds: bool) -> Result<DataType> {
     if kind(types.of(0)) != Kind::Exact {
         return number_type(types);
     }
-    let (precision, scale) = digits(types.of(0));
+    let (precision, scale) = digits_of(types.of(0));
     let wanted = match types.len() {
         1 => 0,
         _ => types.integer(1).map_or(scale, |digits| digits.clamp(0, decimal::SCALE.into()) as i8),
@@ -93,6 +110,16 @@ fn rounded_type(types: &Types<'_>, rounds: bool) -> Result<DataType> {
     let carry = u8::from(rounds && wanted < scale);
     let whole = (precision as i8 - scale).max(0) as u8;
     Ok(decimal::data_type((whole + wanted as u8 + carry).clamp(1, 76), wanted))
+}
+
+/// A DOUBLE shows as many digits after the point as it was rounded to.
+fn rounded_digits(types: &Types<'_>) -> Option<Digits> {
+    let wanted = match types.len() {
+        1 => Some(0),
+        _ if types.of(1).is_integer() => types.integer(1),
+        _ => None,
+    };
+    wanted.map(|wanted| Digits::Decimals(wanted.clamp(0, 31) as u8))
 }
 
 fn rounded(call: &Call<'_>, rounds: bool) -> Result<ArrayRef> {
@@ -210,9 +237,9 @@ fn exact_rows(call: &Call<'_>, row: impl Fn(usize) -> Option<Decimal>) -> Result
 fn whole_type(types: &Types<'_>) -> Result<DataType> {
     Ok(match kind(types.of(0)) {
         Kind::Exact => {
-            let (precision, scale) = digits(types.of(0));
+            let (precision, scale) = digits_of(types.of(0));
             match precision as i8 - scale {
-                ..=17 => DataType::Int64,
+                ..=18 => DataType::Int64,
                 whole => decimal::data_type(whole as u8 + 1, 0),
             }
         }
@@ -422,26 +449,90 @@ fn atan(call: &Call<'_>) -> Result<ArrayRef> {
     call.doubles(|row| Some(y.at(row)?.atan2(x.at(row)?)))
 }
 
-/// `RAND(seed)` repeats MySQL's sequence; a batch of rows begins it anew, because no order of batches is promised.
+/// Anew for each row, or with a seed the first number of its sequence.
 fn rand(call: &Call<'_>) -> Result<ArrayRef> {
-    const MODULUS: u64 = 0x3FFF_FFFF;
     if call.count() == 0 {
         return call.doubles(|_| Some(rand::random()));
     }
     let seed = call.int(0)?;
-    let start = |seed: i64| {
+    call.doubles(|row| Some(Sequence::new(seed.at(row).unwrap_or(0)).next()))
+}
+
+/// A seed that is a constant begins one sequence, which goes on from row to row, whatever batches they come in.
+fn rand_with_sequence(arguments: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
+    let seed = match arguments.as_slice() {
+        [Expr::Literal(seed, _)] => seed.cast_to(&DataType::Int64).ok(),
+        _ => None,
+    };
+    Ok(match seed {
+        Some(ScalarValue::Int64(seed)) => {
+            let function = ScalarUDF::new_from_impl(SequencedRand {
+                state: Arc::new(Mutex::new(Sequence::new(seed.unwrap_or(0)))),
+                signature: Signature::nullary(Volatility::Volatile),
+            });
+            ExprSimplifyResult::Simplified(function.call(Vec::new()))
+        }
+        _ => ExprSimplifyResult::Original(arguments),
+    })
+}
+
+/// MySQL's generator of pseudo-random numbers.
+#[derive(Debug)]
+struct Sequence(u64, u64);
+
+impl Sequence {
+    const MODULUS: u64 = 0x3FFF_FFFF;
+
+    fn new(seed: i64) -> Self {
         let seed = seed as u32;
         let first = seed.wrapping_mul(0x10001).wrapping_add(55_555_555);
-        (u64::from(first) % MODULUS, u64::from(seed.wrapping_mul(0x1000_0001)) % MODULUS)
-    };
-    let constant = seed.is_constant();
-    let mut state = start(seed.at(0).unwrap_or(0));
-    call.doubles(|row| {
-        if !constant {
-            state = start(seed.at(row).unwrap_or(0));
-        }
-        state.0 = (state.0 * 3 + state.1) % MODULUS;
-        state.1 = (state.0 + state.1 + 33) % MODULUS;
-        Some(state.0 as f64 / MODULUS as f64)
-    })
+        Self(u64::from(first) % Self::MODULUS, u64::from(seed.wrapping_mul(0x1000_0001)) % Self::MODULUS)
+    }
+
+    fn next(&mut self) -> f64 {
+        self.0 = (self.0 * 3 + self.1) % Self::MODULUS;
+        self.1 = (self.0 + self.1 + 33) % Self::MODULUS;
+        self.0 as f64 / Self::MODULUS as f64
+    }
+}
+
+/// `RAND(seed)` at one place of one statement.
+#[derive(Debug)]
+struct SequencedRand {
+    state: Arc<Mutex<Sequence>>,
+    signature: Signature,
+}
+
+impl PartialEq for SequencedRand {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Eq for SequencedRand {}
+
+impl Hash for SequencedRand {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.state).hash(state);
+    }
+}
+
+impl ScalarUDFImpl for SequencedRand {
+    fn name(&self) -> &str {
+        "rand"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Float64)
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let mut sequence = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = (0..arguments.number_rows).map(|_| sequence.next());
+        Ok(ColumnarValue::Array(Arc::new(Float64Array::from_iter_values(values))))
+    }
 }

@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -16,6 +17,7 @@ use datafusion::logical_expr::{
 };
 
 use super::error::Error;
+use super::shown::{self, Digits};
 use super::zone::Zone;
 
 /// What the functions of one statement see of its session.
@@ -140,6 +142,16 @@ impl SessionFunction {
         };
         (self.answer)(&self.values, &arguments)
     }
+
+    /// What an optional argument is: how many digits of the second are asked for.
+    fn digits(&self, arguments: &[Option<&ScalarValue>]) -> Option<Digits> {
+        let arguments = arguments.iter().copied().collect::<Option<Vec<_>>>()?;
+        let optional = self.arguments == (0, 1);
+        optional
+            .then(|| digits(self.name, &arguments).ok())
+            .flatten()
+            .map(|digits| Digits::Fraction(digits as u8))
+    }
 }
 
 impl ScalarUDFImpl for SessionFunction {
@@ -161,12 +173,17 @@ impl ScalarUDFImpl for SessionFunction {
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs) -> Result<FieldRef> {
         let value = self.value(arguments.scalar_arguments)?;
-        Ok(Arc::new(Field::new(self.name, value.data_type(), value.is_null())))
+        let field = Field::new(self.name, value.data_type(), value.is_null());
+        Ok(Arc::new(shown::with_digits(field, self.digits(arguments.scalar_arguments))))
     }
 
     fn simplify(&self, arguments: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
         let constants: Vec<_> = arguments.iter().map(Expr::as_literal).collect();
-        Ok(ExprSimplifyResult::Simplified(Expr::Literal(self.value(&constants)?, None)))
+        let value = self.value(&constants)?;
+        let field = Field::new(self.name, value.data_type(), value.is_null());
+        let field = shown::with_digits(field, self.digits(&constants));
+        let metadata = (!field.metadata().is_empty()).then(|| FieldMetadata::from(field.metadata()));
+        Ok(ExprSimplifyResult::Simplified(Expr::Literal(value, metadata)))
     }
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {

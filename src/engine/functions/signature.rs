@@ -17,6 +17,7 @@ use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Field, FieldRef, Float64Type, Int64Type,
     TimestampMicrosecondType, UInt64Type,
 };
+use arrow::util::display::array_value_to_string;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::preimage::PreimageResult;
@@ -27,6 +28,7 @@ use datafusion::logical_expr::{
 
 use super::convert::{self, Cells, Instants, binary, temporal};
 use super::error::Error;
+use super::shown::{self, Digits};
 use super::zone::Zone;
 use super::{Context, Warnings};
 
@@ -35,6 +37,9 @@ pub type Returns = fn(&Types<'_>) -> Result<DataType>;
 
 /// What computes a function's column.
 pub type Kernel = fn(&Call<'_>) -> Result<ArrayRef>;
+
+/// The rule for how many digits a function's values have, where the type does not tell.
+pub type ShownDigits = fn(&Types<'_>) -> Option<Digits>;
 
 /// Rewrites a call when the plan is simplified.
 pub type Rewrite = fn(Vec<Expr>, &SimplifyContext) -> Result<ExprSimplifyResult>;
@@ -51,6 +56,7 @@ pub struct Function {
     aliases: Vec<String>,
     arguments: (usize, usize),
     returns: Returns,
+    digits: Option<ShownDigits>,
     kernel: Kernel,
     rewrite: Option<Rewrite>,
     preimage: Option<Preimage>,
@@ -84,6 +90,7 @@ impl Function {
             aliases: Vec::new(),
             arguments: (fewest, most),
             returns,
+            digits: None,
             kernel,
             rewrite: None,
             preimage: None,
@@ -98,6 +105,12 @@ impl Function {
     /// Other names of it.
     pub fn aliases(mut self, aliases: &[&str]) -> Self {
         self.aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        self
+    }
+
+    /// Its values have so many digits.
+    pub fn digits(mut self, digits: ShownDigits) -> Self {
+        self.digits = Some(digits);
         self
     }
 
@@ -149,6 +162,37 @@ impl Function {
         Arc::new(ScalarUDF::new_from_impl(self))
     }
 
+    /// The call as an error shows it: `(a + 1)`, `abs(x)`. The fields of arguments that are calls have such names too.
+    fn expression(&self, types: &Types<'_>) -> String {
+        const LONGEST: usize = 200;
+        let mut arguments =
+            types.fields.iter().zip(types.constants).map(|(field, constant)| match constant {
+                Some(constant) => literal_text(constant),
+                None if field.name().contains('(') => field.name().clone(),
+                None => format!("`{}`", field.name()),
+            });
+        let operator = match self.name {
+            "mysql_add" => "+",
+            "mysql_subtract" => "-",
+            "mysql_multiply" => "*",
+            "mysql_divide" => "/",
+            "mysql_div" => "DIV",
+            _ => "",
+        };
+        let text = match (self.name, operator) {
+            ("mysql_negate", _) => format!("-({})", arguments.next().unwrap_or_default()),
+            (name, "") => {
+                let name = name.strip_prefix("mysql_").unwrap_or(name);
+                format!("{name}({})", arguments.collect::<Vec<_>>().join(","))
+            }
+            (_, operator) => format!("({})", arguments.collect::<Vec<_>>().join(&format!(" {operator} "))),
+        };
+        match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+
     fn data_type(&self, types: &Types<'_>) -> Result<DataType> {
         if types.len() < self.arguments.0 || types.len() > self.arguments.1 {
             return Err(Error::ParameterCount { function: self.name.to_owned() }.into());
@@ -187,7 +231,8 @@ impl ScalarUDFImpl for Function {
 
     fn return_field_from_args(&self, arguments: ReturnFieldArgs) -> Result<FieldRef> {
         let types = Types { fields: arguments.arg_fields, constants: arguments.scalar_arguments };
-        let field = Field::new(self.name, self.data_type(&types)?, true);
+        let field = Field::new(self.expression(&types), self.data_type(&types)?, true);
+        let field = shown::with_digits(field, self.digits.and_then(|digits| digits(&types)));
         Ok(Arc::new(match self.json {
             true => field.with_metadata([(EXTENSION.0.to_owned(), EXTENSION.1.to_owned())].into()),
             false => field,
@@ -205,6 +250,7 @@ impl ScalarUDFImpl for Function {
             arguments: &arguments.args,
             fields: &arguments.arg_fields,
             returns: arguments.return_field.data_type(),
+            expression: arguments.return_field.name(),
             config: &arguments.config_options,
             latin,
         };
@@ -261,6 +307,18 @@ impl fmt::Debug for Function {
     }
 }
 
+/// A literal as an error shows it.
+fn literal_text(value: &ScalarValue) -> String {
+    match value.try_as_str() {
+        Some(Some(text)) => format!("'{text}'"),
+        _ if value.is_null() => "NULL".to_owned(),
+        _ => match value.to_array().map(|array| array_value_to_string(&array, 0)) {
+            Ok(Ok(text)) => text,
+            _ => value.to_string(),
+        },
+    }
+}
+
 /// Whether a type is a binary string.
 pub fn is_binary(data_type: &DataType) -> bool {
     matches!(
@@ -308,6 +366,18 @@ impl Types<'_> {
         self.fields.iter().any(|field| kind(field.data_type()))
     }
 
+    /// Digits of a second's fraction that an argument has: as a literal text says, or its type.
+    pub fn fraction(&self, argument: usize) -> u8 {
+        match (self.string(argument), self.fields.get(argument)) {
+            (Some(text), _) => {
+                let fraction = text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len());
+                fraction.min(6) as u8
+            }
+            (None, Some(field)) => temporal::digits(field) as u8,
+            (None, None) => 0,
+        }
+    }
+
     /// An argument that is a literal integer.
     pub fn integer(&self, argument: usize) -> Option<i64> {
         let value = (*self.constants.get(argument)?)?;
@@ -332,6 +402,8 @@ pub struct Call<'a> {
     pub rows: usize,
     /// The type that the rule promised.
     pub returns: &'a DataType,
+    /// The call as an error shows it.
+    expression: &'a str,
     arguments: &'a [ColumnarValue],
     fields: &'a [FieldRef],
     config: &'a ConfigOptions,
@@ -373,18 +445,31 @@ impl Call<'_> {
             if self.latin {
                 binary::to_latin(&convert::bytes(array, self)?)
             } else {
-                convert::text(array, self)
+                convert::text_of(array, self.field(argument), self)
             }
         })
     }
 
     /// An argument as bytes: a text is its UTF-8.
     pub fn bytes(&self, argument: usize) -> Result<Cells<arrow::array::BinaryViewArray>> {
-        self.raw(argument)?.map(|array| convert::bytes(array, self))
+        self.raw(argument)?.map(|array| match is_binary(array.data_type()) {
+            true => convert::bytes(array, self),
+            false => Ok(convert::text_of(array, self.field(argument), self)?.to_binary_view()),
+        })
+    }
+
+    /// `0x1F` and `b'11111'` as an argument: where a number is asked for they are one, unlike other binary strings,
+    /// which no rule and no function makes of this type.
+    fn is_literal_of_bytes(&self, argument: usize) -> bool {
+        matches!(&self.arguments[argument], ColumnarValue::Scalar(ScalarValue::Binary(Some(_))))
     }
 
     /// An argument as a signed integer: fractions are rounded, what is too large is the nearest that fits.
     pub fn int(&self, argument: usize) -> Result<Cells<arrow::array::Int64Array>> {
+        if self.is_literal_of_bytes(argument) {
+            let value = self.bits(argument)?;
+            return value.map(|bits| Ok(bits.unary(|bits| i64::try_from(bits).unwrap_or(i64::MAX))));
+        }
         self.raw(argument)?.map(|array| convert::int(array, self))
     }
 
@@ -395,6 +480,9 @@ impl Call<'_> {
 
     /// An argument as a floating-point number.
     pub fn double(&self, argument: usize) -> Result<Cells<arrow::array::Float64Array>> {
+        if self.is_literal_of_bytes(argument) {
+            return self.bits(argument)?.map(|bits| Ok(bits.unary(|bits| bits as f64)));
+        }
         self.raw(argument)?.map(|array| convert::double(array, self))
     }
 
@@ -427,14 +515,19 @@ impl Call<'_> {
         }
     }
 
+    /// What is known of the statement.
+    pub fn context(&self) -> Option<&Context> {
+        self.config.extensions.get::<Context>()
+    }
+
     /// The statement's time: microseconds since the Unix epoch.
     pub fn now(&self) -> i64 {
-        self.config.extensions.get::<Context>().map_or(0, |context| context.now)
+        self.context().map_or(0, |context| context.now)
     }
 
     /// Where warnings go; nowhere when the statement has no place for them.
     pub fn warnings(&self) -> Option<&Warnings> {
-        self.config.extensions.get::<Context>().map(|context| &*context.warnings)
+        self.context().map(|context| &*context.warnings)
     }
 
     /// Adds a warning.
@@ -521,9 +614,12 @@ impl Call<'_> {
         self.primitives::<UInt64Type>(row)
     }
 
-    /// A column of floating-point numbers; what is no number is NULL.
+    /// A column of floating-point numbers; what is no number is NULL, and zero has no sign: Arrow tells the two
+    /// zeros apart when it compares.
     pub fn doubles(&self, mut row: impl FnMut(usize) -> Option<f64>) -> Result<ArrayRef> {
-        self.primitives::<Float64Type>(|index| row(index).filter(|value| value.is_finite()))
+        self.primitives::<Float64Type>(|index| {
+            row(index).filter(|value| value.is_finite()).map(|value| value + 0.0)
+        })
     }
 
     /// A column of dates and times, in microseconds; what is outside of MySQL's years is NULL.
@@ -579,14 +675,52 @@ impl Call<'_> {
 
     /// A number that left its type.
     pub fn out_of_range(&self, kind: &'static str) -> datafusion::common::DataFusionError {
-        Error::OutOfRange { kind, expression: self.function.to_owned() }.into()
+        Error::OutOfRange { kind, expression: self.expression.to_owned() }.into()
+    }
+}
+
+/// Rules for digits that many functions share.
+pub mod digits {
+    use super::{DataType, Digits, FieldRef, Types, convert, shown};
+
+    /// An integer of at most so many digits.
+    pub fn integer<const MOST: u8>(_: &Types<'_>) -> Option<Digits> {
+        Some(Digits::Integer(MOST))
+    }
+
+    /// A DOUBLE of numbers whose digits after the point are all known has as many, and some more.
+    pub fn double(types: &Types<'_>, more: u8) -> Option<Digits> {
+        double_of(types.fields, more)
+    }
+
+    fn double_of<'a>(fields: impl IntoIterator<Item = &'a FieldRef>, more: u8) -> Option<Digits> {
+        let known = fields.into_iter().map(|field| match field.data_type() {
+            DataType::Float64 => shown::decimals(field),
+            DataType::Boolean | DataType::Null => Some(0),
+            exact if exact.is_integer() => Some(0),
+            exact if exact.is_decimal() => u8::try_from(convert::decimal::scale(exact)).ok(),
+            _ => None,
+        });
+        let most = known.collect::<Option<Vec<_>>>()?.into_iter().max()?;
+        Some(Digits::Decimals(most + more))
+    }
+
+    /// What holds the values of some fields: the longest fraction, or the most digits after the point.
+    pub fn widest<'a>(fields: impl IntoIterator<Item = &'a FieldRef, IntoIter: Clone>) -> Option<Digits> {
+        let fields = fields.into_iter();
+        let fractions = fields.clone().filter_map(|field| shown::fraction(field));
+        fractions.max().map(Digits::Fraction).or_else(|| double_of(fields, 0))
+    }
+
+    /// The fraction that the first argument has.
+    pub fn first(types: &Types<'_>) -> Option<Digits> {
+        Some(Digits::Fraction(types.fraction(0)))
     }
 }
 
 /// Rules for types that many functions share.
 pub mod returns {
-    use super::{DataType, Result, Types};
-    use arrow::datatypes::TimeUnit;
+    use super::{DataType, Result, Types, shown};
 
     /// A character string.
     pub fn text(_: &Types<'_>) -> Result<DataType> {
@@ -628,12 +762,13 @@ pub mod returns {
         Ok(types.of(0).clone())
     }
 
-    /// The unit that holds so many digits after the seconds.
-    pub fn unit(digits: i64) -> TimeUnit {
-        match digits {
-            ..=0 => TimeUnit::Second,
-            1..=3 => TimeUnit::Millisecond,
-            _ => TimeUnit::Microsecond,
-        }
+    /// DATETIME with so many digits after the seconds.
+    pub fn datetime(digits: u8) -> DataType {
+        DataType::Timestamp(shown::unit_of(digits), None)
+    }
+
+    /// TIME with so many digits after the seconds.
+    pub fn time(digits: u8) -> DataType {
+        DataType::Duration(shown::unit_of(digits))
     }
 }

@@ -30,6 +30,11 @@ pub fn functions() -> Vec<Function> {
         Function::new("rtrim", 1..=2, returns::text, |call| trim(call, false, true)).binary(),
         Function::new("mysql_trim", 3..=3, returns::text, trim_side).binary(),
         Function::new("mysql_text", 1..=1, returns::text, plain_text).rewrite(text_of_text),
+        // Bytes as characters, each for itself: what LIKE compares when one of its sides is a binary string.
+        Function::new("mysql_bytes_text", 1..=1, returns::text, |call| {
+            let text = call.bytes(0)?.map(super::convert::binary::to_latin)?;
+            call.slices(|row| text.at(row))
+        }),
         Function::new("lpad", 2..=3, returns::text, |call| pad(call, true)).binary(),
         Function::new("rpad", 2..=3, returns::text, |call| pad(call, false)).binary(),
         Function::new("repeat", 2..=2, returns::text, repeat).binary(),
@@ -320,11 +325,13 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
 fn replace(call: &Call<'_>) -> Result<ArrayRef> {
     let (text, from, to) = (call.text(0)?, call.text(1)?, call.text(2)?);
     call.texts(|row, out| {
-        let (text, from, to) = (text.at(row)?, from.at(row)?, to.at(row)?);
+        let (text, from) = (text.at(row)?, from.at(row)?);
+        // Nothing is replaced, so the third argument does not count.
         if from.is_empty() {
             out.push_str(text);
             return Some(());
         }
+        let to = to.at(row)?;
         let mut copied = 0;
         for (at, _) in text.match_indices(from) {
             out.push_str(&text[copied..at]);

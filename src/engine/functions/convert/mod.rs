@@ -16,11 +16,12 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int64Type, UInt64Type,
+    DataType, Decimal128Type, Decimal256Type, Field, Float32Type, Float64Type, Int64Type, UInt64Type,
 };
 use datafusion::common::Result;
 
 use super::error::Error;
+use super::shown;
 use super::signature::{Call, is_binary, is_text};
 use decimal::Decimal;
 
@@ -111,8 +112,13 @@ impl Cells<BinaryViewArray> {
     }
 }
 
-/// Any column as text, exactly as MySQL writes it.
+/// Any column as text, exactly as MySQL writes it; its type alone tells how many digits are written.
 pub fn text(array: &ArrayRef, call: &Call<'_>) -> Result<StringViewArray> {
+    text_of(array, &Field::new("", array.data_type().clone(), true), call)
+}
+
+/// Any column as text, exactly as MySQL writes it, with the digits that its field tells.
+pub fn text_of(array: &ArrayRef, field: &Field, call: &Call<'_>) -> Result<StringViewArray> {
     let mut buffer = String::new();
     Ok(match array.data_type() {
         DataType::Utf8View => array.as_string_view().clone(),
@@ -137,10 +143,16 @@ pub fn text(array: &ArrayRef, call: &Call<'_>) -> Result<StringViewArray> {
             text.push(if value { '1' } else { '0' });
             Some(())
         }),
-        DataType::Float64 => written(array.as_primitive::<Float64Type>().iter(), |value, text| {
-            number::write_double(value, text);
-            Some(())
-        }),
+        DataType::Float64 => {
+            let decimals = shown::decimals(field);
+            written(array.as_primitive::<Float64Type>().iter(), |value, text| {
+                match decimals {
+                    Some(decimals) => number::write_fixed(value, decimals, text),
+                    None => number::write_double(value, text),
+                }
+                Some(())
+            })
+        }
         DataType::Float16 | DataType::Float32 => {
             let array = cast(array, &DataType::Float32)?;
             written(array.as_primitive::<Float32Type>().iter(), |value, text| {
@@ -166,7 +178,7 @@ pub fn text(array: &ArrayRef, call: &Call<'_>) -> Result<StringViewArray> {
         }
         data_type if data_type.is_integer() => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
-            let digits = temporal::digits(array.data_type());
+            let digits = temporal::digits(field);
             let date_only = matches!(array.data_type(), DataType::Date32 | DataType::Date64);
             let moments = temporal::datetime(array, call)?;
             written(moments.iter(), |micros, text| {
@@ -180,7 +192,7 @@ pub fn text(array: &ArrayRef, call: &Call<'_>) -> Result<StringViewArray> {
             })
         }
         DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
-            let digits = temporal::digits(array.data_type());
+            let digits = temporal::digits(field);
             let times = temporal::time(array, call)?;
             written(times.iter(), |micros, text| {
                 temporal::write_time(micros, digits, text);

@@ -71,6 +71,28 @@ pub fn write_double(value: f64, text: &mut String) {
     arrange(digits.text(), 15, text);
 }
 
+/// A DOUBLE with so many digits after the point; what is rounded to zero has no sign.
+pub fn write_fixed(value: f64, decimals: u8, text: &mut String) {
+    let (start, decimals) = (text.len(), usize::from(decimals));
+    // Writing to a String cannot fail. The fewest digits that read back the same come first, then zeros.
+    let _ = write!(text, "{value}");
+    let point = text[start..].find('.').map(|point| start + point);
+    let written = point.map_or(0, |point| text.len() - point - 1);
+    if written > decimals {
+        text.truncate(start);
+        let _ = write!(text, "{value:.decimals$}");
+    } else {
+        if point.is_none() && decimals > 0 {
+            text.push('.');
+        }
+        text.extend(std::iter::repeat_n('0', decimals - written));
+    }
+    if text[start..].starts_with('-') && text[start..].bytes().all(|byte| matches!(byte, b'-' | b'.' | b'0'))
+    {
+        text.remove(start);
+    }
+}
+
 /// A FLOAT as MySQL writes it.
 pub fn write_float(value: f32, text: &mut String) {
     let mut digits = Buffer::default();
@@ -147,6 +169,21 @@ impl Write for Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doubles_with_fixed_digits() {
+        fn check(value: f64, decimals: u8, expected: &str) {
+            let mut text = String::new();
+            write_fixed(value, decimals, &mut text);
+            assert_eq!(text, expected);
+        }
+        check(2.0, 2, "2.00");
+        check(std::f64::consts::PI, 6, "3.141593");
+        check(1e20, 0, "100000000000000000000");
+        check(33_333_333_333_333_330_000.0, 5, "33333333333333330000.00000");
+        check(-0.001, 2, "0.00");
+        check(-1.5, 1, "-1.5");
+    }
 
     #[test]
     fn doubles_as_text() {

@@ -7,10 +7,13 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, DurationMicrosecondType, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, DurationMicrosecondType, Field, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use datafusion::common::Result;
 
 use super::super::calendar::{self, DAY, Parts, SECOND, days_from_civil, write_fraction, write_padded};
+use super::super::shown;
 use super::super::signature::{Call, is_binary, is_text};
 use super::super::zone::Zone;
 use super::{Cells, double, incorrect, int, text, truncated};
@@ -25,21 +28,13 @@ pub fn in_range(micros: i64) -> bool {
     (FIRST..END).contains(&micros)
 }
 
-/// How many digits after the seconds a type shows.
-pub fn digits(data_type: &DataType) -> u32 {
-    match data_type {
-        DataType::Timestamp(unit, _)
-        | DataType::Duration(unit)
-        | DataType::Time32(unit)
-        | DataType::Time64(unit) => match unit {
-            TimeUnit::Second => 0,
-            TimeUnit::Millisecond => 3,
-            TimeUnit::Microsecond | TimeUnit::Nanosecond => 6,
-        },
+/// How many digits after the seconds a column shows.
+pub fn digits(field: &Field) -> u32 {
+    match field.data_type() {
         DataType::Date32 | DataType::Date64 => 0,
         DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => (*scale).clamp(0, 6) as u32,
         data_type if data_type.is_integer() => 0,
-        _ => 6,
+        _ => shown::fraction(field).unwrap_or(6).into(),
     }
 }
 
@@ -241,8 +236,7 @@ pub fn packed(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
 }
 
 /// Dates and times with a fraction of the second as exact numbers, with as many digits after the point.
-pub fn packed_exact(array: &ArrayRef, call: &Call<'_>) -> Result<Decimal128Array> {
-    let digits = digits(array.data_type());
+pub fn packed_exact(array: &ArrayRef, digits: u32, call: &Call<'_>) -> Result<Decimal128Array> {
     let cut = 10_i128.pow(6 - digits);
     let packed: Decimal128Array = match array.data_type() {
         DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {

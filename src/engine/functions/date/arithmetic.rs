@@ -8,7 +8,8 @@ use super::super::calendar::{DAY, EPOCH, Parts, SECOND, add_months};
 use super::super::convert::temporal::{self, LONGEST_TIME, Read, read_time, write_time};
 use super::super::convert::{self, decimal};
 use super::super::error::Error;
-use super::super::signature::{Call, Function, Types, is_text, returns};
+use super::super::shown::Digits;
+use super::super::signature::{Call, Function, Types, digits, is_text, returns};
 use super::super::unify::temporal as is_temporal;
 
 /// The functions of arithmetic.
@@ -19,22 +20,28 @@ pub fn functions() -> Vec<Function> {
             3..=3,
             |types| sum_type(types, 0, 1, 2),
             |call| add(call, 0, 1, 2, 1),
-        ),
+        )
+        .digits(|types| sum_digits(types, 0, 1, 2)),
         Function::new(
             "mysql_date_sub",
             3..=3,
             |types| sum_type(types, 0, 1, 2),
             |call| add(call, 0, 1, 2, -1),
-        ),
-        Function::new("timestampadd", 3..=3, |types| sum_type(types, 2, 1, 0), |call| add(call, 2, 1, 0, 1)),
+        )
+        .digits(|types| sum_digits(types, 0, 1, 2)),
+        Function::new("timestampadd", 3..=3, |types| sum_type(types, 2, 1, 0), |call| add(call, 2, 1, 0, 1))
+            .digits(|types| sum_digits(types, 2, 1, 0)),
         // With a number instead of an INTERVAL these count days.
-        Function::new("adddate", 2..=2, days_type, |call| add_days(call, 1)),
-        Function::new("subdate", 2..=2, days_type, |call| add_days(call, -1)),
+        Function::new("adddate", 2..=2, days_type, |call| add_days(call, 1)).digits(digits::first),
+        Function::new("subdate", 2..=2, days_type, |call| add_days(call, -1)).digits(digits::first),
         Function::new("timestampdiff", 3..=3, returns::int, difference_in_units),
-        Function::new("datediff", 2..=2, returns::int, difference_in_days),
-        Function::new("timediff", 2..=2, time_difference_type, time_difference),
-        Function::new("addtime", 2..=2, add_time_type, |call| add_time(call, 1)),
-        Function::new("subtime", 2..=2, add_time_type, |call| add_time(call, -1)),
+        Function::new("datediff", 2..=2, returns::int, difference_in_days).digits(digits::integer::<7>),
+        Function::new("timediff", 2..=2, |types| Ok(returns::time(both_digits(types))), time_difference)
+            .digits(|types| Some(Digits::Fraction(both_digits(types)))),
+        Function::new("addtime", 2..=2, add_time_type, |call| add_time(call, 1))
+            .digits(|types| Some(Digits::Fraction(both_digits(types)))),
+        Function::new("subtime", 2..=2, add_time_type, |call| add_time(call, -1))
+            .digits(|types| Some(Digits::Fraction(both_digits(types)))),
         Function::new("period_add", 2..=2, returns::int, period_add),
         Function::new("period_diff", 2..=2, returns::int, period_difference),
     ]
@@ -88,10 +95,10 @@ impl Unit {
     }
 
     /// How many digits after the seconds an amount of it has.
-    fn digits(self, amount: &DataType) -> u32 {
+    fn digits(self, types: &Types<'_>, amount: usize) -> u8 {
         match self {
             Self::Micros(1) | Self::Fields(_, 6) => 6,
-            Self::Micros(SECOND) if !is_text(amount) => temporal::digits(amount),
+            Self::Micros(SECOND) if !is_text(types.of(amount)) => types.fraction(amount),
             Self::Micros(SECOND) => 6,
             _ => 0,
         }
@@ -111,19 +118,22 @@ fn sum_type(types: &Types<'_>, date: usize, amount: usize, unit: usize) -> Resul
         return Err(Error::Arguments { function: "INTERVAL".to_owned() }.into());
     };
     let unit = Unit::parse(unit)?;
-    let digits = |shown: &DataType| temporal::digits(shown).max(unit.digits(types.of(amount)));
+    let digits = types.fraction(date).max(unit.digits(types, amount));
     Ok(match types.of(date) {
         DataType::Date32 | DataType::Date64 if unit.keeps_dates() => DataType::Date32,
-        shown @ (DataType::Date32 | DataType::Date64 | DataType::Timestamp(..)) => {
-            DataType::Timestamp(returns::unit(digits(shown).into()), None)
-        }
-        shown @ (DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)) => match unit {
-            Unit::Micros(micros) if micros < DAY => DataType::Duration(returns::unit(digits(shown).into())),
-            Unit::Fields(3.., _) => DataType::Duration(returns::unit(digits(shown).into())),
-            _ => DataType::Timestamp(returns::unit(digits(shown).into()), None),
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => returns::datetime(digits),
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => match unit {
+            Unit::Micros(micros) if micros < DAY => returns::time(digits),
+            Unit::Fields(3.., _) => returns::time(digits),
+            _ => returns::datetime(digits),
         },
         _ => DataType::Utf8View,
     })
+}
+
+fn sum_digits(types: &Types<'_>, date: usize, amount: usize, unit: usize) -> Option<Digits> {
+    let unit = Unit::parse(types.string(unit)?).ok()?;
+    Some(Digits::Fraction(types.fraction(date).max(unit.digits(types, amount))))
 }
 
 fn add(call: &Call<'_>, date: usize, amount: usize, unit: usize, sign: i64) -> Result<ArrayRef> {
@@ -300,9 +310,7 @@ fn fields(text: &str, first: usize, last: usize, sign: i64) -> Option<Interval> 
 fn days_type(types: &Types<'_>) -> Result<DataType> {
     Ok(match types.of(0) {
         DataType::Date32 | DataType::Date64 => DataType::Date32,
-        shown if is_temporal(shown) => {
-            DataType::Timestamp(returns::unit(temporal::digits(shown).into()), None)
-        }
+        shown if is_temporal(shown) => returns::datetime(types.fraction(0)),
         _ => DataType::Utf8View,
     })
 }
@@ -357,18 +365,9 @@ fn difference_in_days(call: &Call<'_>) -> Result<ArrayRef> {
     call.ints(|row| Some(left.at(row)?.div_euclid(DAY) - right.at(row)?.div_euclid(DAY)))
 }
 
-fn time_difference_type(types: &Types<'_>) -> Result<DataType> {
-    let digits = |argument: usize| match (types.of(argument), types.string(argument)) {
-        (_, Some(text)) => fraction_digits(text),
-        (shown, None) => temporal::digits(shown),
-    };
-    Ok(DataType::Duration(returns::unit(digits(0).max(digits(1)).into())))
-}
-
-/// How many digits of a second a text gives.
-fn fraction_digits(text: &str) -> u32 {
-    let fraction = text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len());
-    fraction.min(6) as u32
+/// The digits of a second that one of two arguments has.
+fn both_digits(types: &Types<'_>) -> u8 {
+    types.fraction(0).max(types.fraction(1))
 }
 
 /// Both are times, or both are dates and times; a mix is NULL.
@@ -443,17 +442,10 @@ fn moment(text: &str) -> Option<Moment> {
 }
 
 fn add_time_type(types: &Types<'_>) -> Result<DataType> {
-    let digits = temporal::digits(types.of(0)).max(match types.string(1) {
-        Some(text) => fraction_digits(text),
-        None => temporal::digits(types.of(1)),
-    });
+    let digits = both_digits(types);
     Ok(match types.of(0) {
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
-            DataType::Timestamp(returns::unit(digits.into()), None)
-        }
-        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
-            DataType::Duration(returns::unit(digits.into()))
-        }
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => returns::datetime(digits),
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => returns::time(digits),
         _ => DataType::Utf8View,
     })
 }

@@ -6,7 +6,8 @@ use datafusion::common::Result;
 
 use super::super::calendar::{DAY, Parts, SECOND, days_from_civil};
 use super::super::convert::{self, decimal, temporal};
-use super::super::signature::{Call, Function, Types, returns};
+use super::super::shown::Digits;
+use super::super::signature::{Call, Function, Types, digits, returns};
 use super::super::unify::temporal as is_temporal;
 use super::super::zone::Zone;
 use super::arithmetic::from_day_number;
@@ -15,32 +16,27 @@ use super::format::write_date_format;
 /// The functions that build dates and times.
 pub fn functions() -> Vec<Function> {
     vec![
-        Function::new("timestamp", 1..=2, timestamp_type, timestamp),
-        Function::new("time", 1..=1, time_type, time),
+        Function::new("timestamp", 1..=2, |types| Ok(returns::datetime(timestamp_digits(types))), timestamp)
+            .digits(|types| Some(Digits::Fraction(timestamp_digits(types)))),
+        Function::new("time", 1..=1, |types| Ok(returns::time(types.fraction(0))), time)
+            .digits(digits::first),
         Function::new("from_days", 1..=1, returns::date, from_days),
         Function::new("makedate", 2..=2, returns::date, make_date),
-        Function::new("maketime", 3..=3, make_time_type, make_time),
-        Function::new("sec_to_time", 1..=1, sec_to_time_type, sec_to_time),
-        Function::new("time_to_sec", 1..=1, returns::int, time_to_sec),
-        Function::new("from_unixtime", 1..=2, from_unixtime_type, from_unixtime),
+        Function::new("maketime", 3..=3, |types| Ok(returns::time(types.fraction(2))), make_time)
+            .digits(|types| Some(Digits::Fraction(types.fraction(2)))),
+        Function::new("sec_to_time", 1..=1, |types| Ok(returns::time(types.fraction(0))), sec_to_time)
+            .digits(digits::first),
+        Function::new("time_to_sec", 1..=1, returns::int, time_to_sec).digits(digits::integer::<7>),
+        Function::new("from_unixtime", 1..=2, from_unixtime_type, from_unixtime).digits(from_unixtime_digits),
         Function::new("unix_timestamp", 0..=1, unix_timestamp_type, unix_timestamp).stable(),
-        Function::new("convert_tz", 3..=3, convert_tz_type, convert_tz),
+        Function::new("convert_tz", 3..=3, |types| Ok(returns::datetime(types.fraction(0))), convert_tz)
+            .digits(digits::first),
     ]
 }
 
-/// How many digits after the seconds an argument shows: as a literal text says, or its type.
-fn digits(types: &Types<'_>, argument: usize) -> i64 {
-    match types.string(argument) {
-        Some(text) => {
-            text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len().min(6) as i64)
-        }
-        None => temporal::digits(types.of(argument)).into(),
-    }
-}
-
-fn timestamp_type(types: &Types<'_>) -> Result<DataType> {
-    let digits = if types.len() == 2 { digits(types, 0).max(digits(types, 1)) } else { digits(types, 0) };
-    Ok(DataType::Timestamp(returns::unit(digits), None))
+/// The fraction of a date and time with a time that may be added to it.
+fn timestamp_digits(types: &Types<'_>) -> u8 {
+    types.fraction(0).max(if types.len() == 2 { types.fraction(1) } else { 0 })
 }
 
 /// `TIMESTAMP(x)` is x as a date and time; a second argument is a time that is added.
@@ -51,10 +47,6 @@ fn timestamp(call: &Call<'_>) -> Result<ArrayRef> {
     }
     let times = call.time(1)?;
     call.datetimes(|row| moments.at(row)?.checked_add(times.at(row)?))
-}
-
-fn time_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(DataType::Duration(returns::unit(digits(types, 0))))
 }
 
 fn time(call: &Call<'_>) -> Result<ArrayRef> {
@@ -83,14 +75,6 @@ fn make_date(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-fn seconds_digits(types: &Types<'_>, argument: usize) -> i64 {
-    digits(types, argument)
-}
-
-fn make_time_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(DataType::Duration(returns::unit(seconds_digits(types, 2))))
-}
-
 fn make_time(call: &Call<'_>) -> Result<ArrayRef> {
     let (hour, minute, second) = (call.int(0)?, call.int(1)?, micros(call, 2)?);
     call.times(|row| {
@@ -108,10 +92,6 @@ fn make_time(call: &Call<'_>) -> Result<ArrayRef> {
         let size = size.min(temporal::LONGEST_TIME);
         Some(if hour < 0 { -size } else { size })
     })
-}
-
-fn sec_to_time_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(DataType::Duration(returns::unit(seconds_digits(types, 0))))
 }
 
 fn sec_to_time(call: &Call<'_>) -> Result<ArrayRef> {
@@ -151,11 +131,20 @@ fn micros<'a>(call: &'a Call<'_>, argument: usize) -> Result<Box<dyn Fn(usize) -
 }
 
 fn from_unixtime_type(types: &Types<'_>) -> Result<DataType> {
-    if types.len() == 2 {
-        return Ok(DataType::Utf8View);
-    }
-    let digits = if types.of(0).is_null() { 0 } else { digits(types, 0) };
-    Ok(DataType::Timestamp(returns::unit(digits), None))
+    Ok(match from_unixtime_digits(types) {
+        Some(Digits::Fraction(digits)) => returns::datetime(digits),
+        _ => DataType::Utf8View,
+    })
+}
+
+/// A text has as many digits as a DOUBLE: all six.
+fn from_unixtime_digits(types: &Types<'_>) -> Option<Digits> {
+    let digits = match types.of(0) {
+        DataType::Null => 0,
+        number if number.is_numeric() => types.fraction(0),
+        _ => 6,
+    };
+    (types.len() == 1).then_some(Digits::Fraction(digits))
 }
 
 /// An instant as the session's clock shows it; up to 3001-01-18 23:59:59 UTC, as in MySQL 8.
@@ -177,7 +166,7 @@ fn unix_timestamp_type(types: &Types<'_>) -> Result<DataType> {
         _ => match types.of(0) {
             DataType::Null => 0,
             shown if is_temporal(shown) || shown.is_integer() || types.string(0).is_some() => {
-                digits(types, 0)
+                types.fraction(0)
             }
             _ => 6,
         },
@@ -210,10 +199,6 @@ fn unix_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
         }
         _ => call.ints(|row| Some(instant(row)? / SECOND)),
     }
-}
-
-fn convert_tz_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(DataType::Timestamp(returns::unit(digits(types, 0)), None))
 }
 
 /// `CONVERT_TZ(time, from, to)`; NULL for a zone that there is not. A time outside of 1970 to 3001 stays as it is.

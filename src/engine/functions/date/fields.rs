@@ -7,38 +7,53 @@ use datafusion::common::Result;
 use super::super::calendar::{self, DAY, DAYS, EPOCH, MONTHS, Parts, SECOND, week, weekday};
 use super::super::error::Error;
 use super::super::preimage;
-use super::super::signature::{Call, Function, Types, returns};
+use super::super::signature::{Call, Function, Types, digits, returns};
 
 /// The functions of fields.
 pub fn functions() -> Vec<Function> {
     vec![
         Function::new("year", 1..=1, returns::int, |call| field(call, |parts| parts.year.into()))
+            .digits(digits::integer::<4>)
             .preimage(preimage::year),
         Function::new("quarter", 1..=1, returns::int, |call| {
             field(call, |parts| i64::from(parts.month + 2) / 3)
-        }),
-        Function::new("month", 1..=1, returns::int, |call| field(call, |parts| parts.month.into())),
+        })
+        .digits(digits::integer::<1>),
+        Function::new("month", 1..=1, returns::int, |call| field(call, |parts| parts.month.into()))
+            .digits(digits::integer::<2>),
         Function::new("dayofmonth", 1..=1, returns::int, |call| field(call, |parts| parts.day.into()))
+            .digits(digits::integer::<2>)
             .aliases(&["day"]),
         Function::new("dayofweek", 1..=1, returns::int, |call| {
             of_day(call, |day| (weekday(day) + 1) % 7 + 1)
-        }),
-        Function::new("weekday", 1..=1, returns::int, |call| of_day(call, weekday)),
-        Function::new("dayofyear", 1..=1, returns::int, |call| of_day(call, calendar::day_of_year)),
+        })
+        .digits(digits::integer::<1>),
+        Function::new("weekday", 1..=1, returns::int, |call| of_day(call, weekday))
+            .digits(digits::integer::<1>),
+        Function::new("dayofyear", 1..=1, returns::int, |call| of_day(call, calendar::day_of_year))
+            .digits(digits::integer::<3>),
         Function::new("week", 1..=2, returns::int, |call| {
             of_week(call, |day, mode| week(day, mode).1.into())
-        }),
-        Function::new("weekofyear", 1..=1, returns::int, |call| of_day(call, |day| week(day, 3).1)),
-        Function::new("yearweek", 1..=2, returns::int, |call| of_week(call, year_week)),
-        Function::new("hour", 1..=1, returns::int, |call| of_time(call, |time| time.abs() / SECOND / 3600)),
+        })
+        .digits(digits::integer::<2>),
+        Function::new("weekofyear", 1..=1, returns::int, |call| of_day(call, |day| week(day, 3).1))
+            .digits(digits::integer::<2>),
+        Function::new("yearweek", 1..=2, returns::int, |call| of_week(call, year_week))
+            .digits(digits::integer::<6>),
+        Function::new("hour", 1..=1, returns::int, |call| of_time(call, |time| time.abs() / SECOND / 3600))
+            .digits(digits::integer::<3>),
         Function::new("minute", 1..=1, returns::int, |call| {
             of_time(call, |time| time.abs() / SECOND / 60 % 60)
-        }),
-        Function::new("second", 1..=1, returns::int, |call| of_time(call, |time| time.abs() / SECOND % 60)),
-        Function::new("microsecond", 1..=1, returns::int, |call| of_time(call, |time| time.abs() % SECOND)),
+        })
+        .digits(digits::integer::<2>),
+        Function::new("second", 1..=1, returns::int, |call| of_time(call, |time| time.abs() / SECOND % 60))
+            .digits(digits::integer::<2>),
+        Function::new("microsecond", 1..=1, returns::int, |call| of_time(call, |time| time.abs() % SECOND))
+            .digits(digits::integer::<6>),
         Function::new("monthname", 1..=1, returns::text, month_name),
         Function::new("dayname", 1..=1, returns::text, day_name),
-        Function::new("to_days", 1..=1, returns::int, |call| of_day(call, day_number)),
+        Function::new("to_days", 1..=1, returns::int, |call| of_day(call, day_number))
+            .digits(digits::integer::<7>),
         Function::new("to_seconds", 1..=1, returns::int, to_seconds),
         Function::new("last_day", 1..=1, returns::date, last_day),
         Function::new("extract", 2..=2, extract_type, extract).aliases(&["mysql_extract"]),

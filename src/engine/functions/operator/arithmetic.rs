@@ -9,26 +9,33 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Decimal256Array, Scalar};
 use arrow::compute::cast;
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, TimeUnit, i256};
+use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, Float64Type, i256};
 use arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 
 use super::super::convert::{Cells, decimal, shared, temporal};
-use super::super::error::Error;
-use super::super::signature::{Call, Function, Types};
-use super::super::unify::digits;
+use super::super::shown::{self, Digits};
+use super::super::signature::{Call, Function, Types, digits};
+use super::super::unify::digits as digits_of;
 
 /// How many digits `/` adds after the point: `div_precision_increment`. Inside of an expression it has more.
 pub const DIVISION_DIGITS: i8 = 4;
 
 pub fn functions() -> Vec<Function> {
     vec![
-        Function::new("mysql_add", 2..=2, sum_type, |call| arithmetic(call, Operator::Add)),
-        Function::new("mysql_subtract", 2..=2, sum_type, |call| arithmetic(call, Operator::Subtract)),
-        Function::new("mysql_multiply", 2..=2, product_type, |call| arithmetic(call, Operator::Multiply)),
-        Function::new("mysql_divide", 2..=2, quotient_type, divide),
-        Function::new("mysql_div", 2..=2, integer_quotient_type, divide_integers),
-        Function::new("mysql_negate", 1..=1, negative_type, negate),
+        Function::new("mysql_add", 2..=2, sum_type, |call| arithmetic(call, Operator::Add))
+            .digits(sum_digits),
+        Function::new("mysql_subtract", 2..=2, sum_type, |call| arithmetic(call, Operator::Subtract))
+            .digits(sum_digits),
+        Function::new("mysql_multiply", 2..=2, product_type, |call| arithmetic(call, Operator::Multiply))
+            .digits(|types| {
+                integer_digits(types, |left, right| left + right).or_else(|| digits::double(types, 0))
+            }),
+        Function::new("mysql_divide", 2..=2, quotient_type, divide)
+            .digits(|types| digits::double(types, DIVISION_DIGITS as u8)),
+        Function::new("mysql_div", 2..=2, integer_quotient_type, divide_integers)
+            .digits(|types| integer_digits(types, |left, _| left)),
+        Function::new("mysql_negate", 1..=1, negative_type, negate).digits(|types| digits::double(types, 0)),
     ]
 }
 
@@ -48,18 +55,19 @@ impl Number {
             DataType::Int64 => {
                 let literal =
                     types.integer(argument).map(|value| value.unsigned_abs().max(1).ilog10() as u8 + 1);
-                Self::Integer { unsigned: false, digits: literal.unwrap_or(19) }
+                let digits = literal.or_else(|| shown::integer(&types.fields[argument])).unwrap_or(19);
+                Self::Integer { unsigned: false, digits }
             }
             DataType::Null | DataType::Boolean => Self::Integer { unsigned: false, digits: 1 },
             DataType::Date32 | DataType::Date64 => Self::Integer { unsigned: false, digits: 8 },
-            DataType::Timestamp(TimeUnit::Second, _) | DataType::Duration(TimeUnit::Second) => {
+            DataType::Timestamp(..) | DataType::Duration(_) if types.fraction(argument) == 0 => {
                 Self::Integer { unsigned: false, digits: 14 }
             }
             integer if integer.is_integer() => {
-                Self::Integer { unsigned: integer.is_unsigned_integer(), digits: digits(integer).0 }
+                Self::Integer { unsigned: integer.is_unsigned_integer(), digits: digits_of(integer).0 }
             }
-            exact if exact.is_decimal() || has_fraction(exact) => {
-                let (precision, scale) = exact_digits(exact);
+            exact if exact.is_decimal() || is_moment(exact) => {
+                let (precision, scale) = exact_digits(&types.fields[argument]);
                 Self::Decimal { precision, scale }
             }
             _ => Self::Double,
@@ -81,10 +89,10 @@ impl Number {
 }
 
 /// Digits before and after the point.
-type Digits = (i8, i8);
+type Places = (i8, i8);
 
 /// The type for two operands; `exact` gives digits before and after the point for exact ones that are not integers.
-fn type_of(types: &Types<'_>, exact: fn(Digits, Digits) -> Digits) -> DataType {
+fn type_of(types: &Types<'_>, exact: fn(Places, Places) -> Places) -> DataType {
     let (left, right) = (Number::of(types, 0), Number::of(types, 1));
     match (left, right) {
         (Number::Double, _) | (_, Number::Double) => DataType::Float64,
@@ -111,6 +119,20 @@ fn exact_type(whole: i8, scale: i8) -> DataType {
 
 fn sum_type(types: &Types<'_>) -> Result<DataType> {
     Ok(type_of(types, |left, right| (left.0.max(right.0) + 1, left.1.max(right.1))))
+}
+
+fn sum_digits(types: &Types<'_>) -> Option<Digits> {
+    integer_digits(types, |left, right| left.max(right) + 1).or_else(|| digits::double(types, 0))
+}
+
+/// How many digits the result for two integers has.
+pub fn integer_digits(types: &Types<'_>, of: fn(u8, u8) -> u8) -> Option<Digits> {
+    match (Number::of(types, 0), Number::of(types, 1)) {
+        (Number::Integer { digits: left, .. }, Number::Integer { digits: right, .. }) => {
+            Some(Digits::Integer(of(left, right)))
+        }
+        _ => None,
+    }
 }
 
 fn product_type(types: &Types<'_>) -> Result<DataType> {
@@ -140,6 +162,8 @@ fn integer_quotient_type(types: &Types<'_>) -> Result<DataType> {
 
 fn negative_type(types: &Types<'_>) -> Result<DataType> {
     Ok(match Number::of(types, 0) {
+        // The only literal whose negative does not fit.
+        Number::Integer { .. } if types.integer(0) == Some(i64::MIN) => decimal::data_type(19, 0),
         Number::Integer { .. } => DataType::Int64,
         Number::Decimal { precision, scale } => decimal::data_type(precision, scale),
         Number::Double => DataType::Float64,
@@ -169,18 +193,10 @@ impl Operator {
             Self::Multiply => left.checked_mul(right),
         }
     }
-
-    fn sign(self) -> char {
-        match self {
-            Self::Add => '+',
-            Self::Subtract => '-',
-            Self::Multiply => '*',
-        }
-    }
 }
 
 fn arithmetic(call: &Call<'_>, operator: Operator) -> Result<ArrayRef> {
-    let too_large = |kind| out_of_range(call, kind, &format!(" {} ", operator.sign()));
+    let too_large = |kind| call.out_of_range(kind);
     match call.returns {
         DataType::Int64 => {
             let (left, right) = (call.int(0)?, call.int(1)?);
@@ -197,7 +213,7 @@ fn arithmetic(call: &Call<'_>, operator: Operator) -> Result<ArrayRef> {
         DataType::Float64 => {
             let (left, right) = (call.double(0)?, call.double(1)?);
             let result = operator.arrow(&*datum(&left), &*datum(&right))?;
-            finite(result).ok_or_else(|| too_large("DOUBLE"))
+            finite(result).map(unsigned_zeros).ok_or_else(|| too_large("DOUBLE"))
         }
         returns => {
             let (left, right) = (exact(call, 0, returns)?, exact(call, 1, returns)?);
@@ -209,7 +225,7 @@ fn arithmetic(call: &Call<'_>, operator: Operator) -> Result<ArrayRef> {
 
 /// `/`: exact with more digits after the point than are shown, or DOUBLE.
 fn divide(call: &Call<'_>) -> Result<ArrayRef> {
-    let too_large = |kind| out_of_range(call, kind, " / ");
+    let too_large = |kind| call.out_of_range(kind);
     if *call.returns == DataType::Float64 {
         let (left, right) = (call.double(0)?, call.double(1)?);
         return call.try_primitives::<Float64Type>(|row| {
@@ -218,7 +234,8 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
                 return Ok(by_zero(call));
             }
             let quotient = left / right;
-            if quotient.is_finite() { Ok(Some(quotient)) } else { Err(too_large("DOUBLE")) }
+            // Zero has no sign.
+            if quotient.is_finite() { Ok(Some(quotient + 0.0)) } else { Err(too_large("DOUBLE")) }
         });
     }
     let scale = decimal::scale(call.returns);
@@ -262,7 +279,7 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
 /// DIV: the quotient without its fraction.
 fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
     let kind = if *call.returns == DataType::UInt64 { "BIGINT UNSIGNED" } else { "BIGINT" };
-    let too_large = || out_of_range(call, kind, " DIV ");
+    let too_large = || call.out_of_range(kind);
     let integral = |argument: usize| {
         let kind = call.kind(argument);
         kind.is_integer() || matches!(kind, DataType::Boolean | DataType::Null)
@@ -287,9 +304,9 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
             }
             let (left, right) = (left.checked_mul(left_power), right.checked_mul(right_power));
             let (Some(left), Some(right)) = (left, right) else {
-                return Err(out_of_range(call, "BIGINT", " DIV "));
+                return Err(call.out_of_range("BIGINT"));
             };
-            left.wrapping_div(right).to_i128().map(Some).ok_or_else(|| out_of_range(call, "BIGINT", " DIV "))
+            left.wrapping_div(right).to_i128().map(Some).ok_or_else(|| call.out_of_range("BIGINT"))
         })
     } else {
         let (left, right) = (call.double(0)?, call.double(1)?);
@@ -310,7 +327,7 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn negate(call: &Call<'_>) -> Result<ArrayRef> {
-    let too_large = |kind| out_of_range(call, kind, "-");
+    let too_large = |kind| call.out_of_range(kind);
     match call.returns {
         DataType::Int64 => {
             let value = integers(call, 0)?;
@@ -357,9 +374,9 @@ impl Integers {
 
 /// An exact operand as the kind of decimal that the result is, with its own scale.
 fn exact(call: &Call<'_>, argument: usize, returns: &DataType) -> Result<Cells<ArrayRef>> {
-    let (precision, scale) = exact_digits(call.kind(argument));
+    let (precision, scale) = exact_digits(call.field(argument));
     // A product has the digits of both before it is cut to the most that a DECIMAL has.
-    let long = (0..call.count()).map(|argument| exact_digits(call.kind(argument)).1).sum::<i8>() > 38;
+    let long = (0..call.count()).map(|argument| exact_digits(call.field(argument)).1).sum::<i8>() > 38;
     let to = match returns {
         _ if long => DataType::Decimal256(precision, scale),
         DataType::Decimal256(..) => DataType::Decimal256(precision, scale),
@@ -373,7 +390,7 @@ fn narrow(call: &Call<'_>, argument: usize) -> Result<Option<(Cells<Decimal128Ar
     if matches!(call.kind(argument), DataType::Decimal256(..)) {
         return Ok(None);
     }
-    let scale = exact_digits(call.kind(argument)).1;
+    let scale = exact_digits(call.field(argument)).1;
     let cells = plain(call, argument)?.map(|array| {
         Ok(cast(array, &DataType::Decimal128(38, scale))?.as_primitive::<Decimal128Type>().clone())
     })?;
@@ -382,26 +399,27 @@ fn narrow(call: &Call<'_>, argument: usize) -> Result<Option<(Cells<Decimal128Ar
 
 /// An exact operand in 256 bits with its scale.
 fn wide(call: &Call<'_>, argument: usize) -> Result<(Cells<Decimal256Array>, i8)> {
-    let scale = exact_digits(call.kind(argument)).1;
+    let scale = exact_digits(call.field(argument)).1;
     Ok((plain(call, argument)?.map(decimal::wide)?, scale))
 }
 
-/// Whether a type is a date or time with a fraction of the second: an exact number, but no integer.
-fn has_fraction(kind: &DataType) -> bool {
+/// Whether a type is a time, or a date and time: exact numbers, with a fraction of the second no integers.
+fn is_moment(kind: &DataType) -> bool {
     matches!(
         kind,
         DataType::Timestamp(..) | DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)
-    ) && temporal::digits(kind) > 0
+    )
 }
 
 /// How many digits an exact operand has, and how many of them are after the point.
-fn exact_digits(kind: &DataType) -> (u8, i8) {
-    let fraction = if has_fraction(kind) { temporal::digits(kind) as u8 } else { 0 };
+fn exact_digits(field: &Field) -> (u8, i8) {
+    let kind = field.data_type();
+    let fraction = if is_moment(kind) { temporal::digits(field) as u8 } else { 0 };
     match kind {
         // YYYYMMDDhhmmss, hhhmmss.
         DataType::Timestamp(..) if fraction > 0 => (14 + fraction, fraction as i8),
         _ if fraction > 0 => (7 + fraction, fraction as i8),
-        decimal if decimal.is_decimal() => digits(decimal),
+        decimal if decimal.is_decimal() => digits_of(decimal),
         _ => (20, 0),
     }
 }
@@ -411,8 +429,9 @@ fn plain(call: &Call<'_>, argument: usize) -> Result<Cells<ArrayRef>> {
     match call.kind(argument) {
         DataType::UInt64 => call.raw(argument),
         kind if kind.is_decimal() => call.raw(argument),
-        kind if has_fraction(kind) => {
-            call.raw(argument)?.map(|array| Ok(shared(temporal::packed_exact(array, call)?)))
+        kind if is_moment(kind) && temporal::digits(call.field(argument)) > 0 => {
+            let digits = temporal::digits(call.field(argument));
+            call.raw(argument)?.map(|array| Ok(shared(temporal::packed_exact(array, digits, call)?)))
         }
         _ => call.int(argument)?.map(|array| Ok(shared(array.clone()))),
     }
@@ -457,16 +476,12 @@ fn finite(array: ArrayRef) -> Option<ArrayRef> {
     all.then_some(array)
 }
 
+/// Zero without a sign: Arrow tells the two zeros apart when it compares.
+fn unsigned_zeros(array: ArrayRef) -> ArrayRef {
+    shared(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(|value| value + 0.0))
+}
+
 fn by_zero<T>(call: &Call<'_>) -> Option<T> {
     call.warn(1365, "Division by 0");
     None
-}
-
-fn out_of_range(call: &Call<'_>, kind: &'static str, operator: &str) -> DataFusionError {
-    let names: Vec<&str> = (0..call.count()).map(|argument| call.field(argument).name().as_str()).collect();
-    let expression = match names.as_slice() {
-        [operand] => format!("{operator}{operand}"),
-        _ => format!("({})", names.join(operator)),
-    };
-    Error::OutOfRange { kind, expression }.into()
 }

@@ -11,12 +11,13 @@ use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
 use super::super::control::{as_type, convert_expr};
-use super::super::signature::{Call, Function, Types};
+use super::super::shown::Digits;
+use super::super::signature::{Call, Function, Types, digits};
 use super::super::udf;
 use super::super::unify::unify;
 
 pub fn functions() -> Vec<Function> {
-    vec![Function::new("mysql_case", 2.., case_type, eager).conditional(as_case)]
+    vec![Function::new("mysql_case", 2.., case_type, eager).digits(case_digits).conditional(as_case)]
 }
 
 /// The places of the results among so many arguments.
@@ -29,6 +30,10 @@ fn case_type(types: &Types<'_>) -> Result<DataType> {
     Ok(unify(results(types.len()).map(|argument| types.of(argument))))
 }
 
+fn case_digits(types: &Types<'_>) -> Option<Digits> {
+    digits::widest(results(types.len()).map(|argument| &types.fields[argument]).collect::<Vec<_>>())
+}
+
 /// A CASE of constants, before the plan is simplified.
 fn eager(call: &Call<'_>) -> Result<ArrayRef> {
     let count = call.count();
@@ -38,7 +43,9 @@ fn eager(call: &Call<'_>) -> Result<ArrayRef> {
     let conditions =
         (0..count - 1).step_by(2).map(|argument| call.truth(argument)).collect::<Result<Vec<_>>>()?;
     let columns = results(count)
-        .map(|argument| call.raw(argument)?.map(|array| as_type(array, call.returns, call)))
+        .map(|argument| {
+            call.raw(argument)?.map(|array| as_type(array, call.field(argument), call.returns, call))
+        })
         .collect::<Result<Vec<_>>>()?;
     let nothing = new_null_array(call.returns, 1);
     let mut arrays: Vec<&dyn Array> = columns.iter().map(|column| &**column.array() as &dyn Array).collect();

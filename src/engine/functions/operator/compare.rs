@@ -5,11 +5,11 @@
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Volatility};
 
-use super::super::signature::{is_binary, is_text};
+use super::super::signature::{EXTENSION, is_binary, is_text};
 use super::super::udf;
 use super::super::unify::temporal;
 
@@ -22,6 +22,40 @@ pub fn comparison(
 ) -> Result<Expr> {
     let (left, right) = comparable(left, right, types)?;
     Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right))))
+}
+
+/// A comparison of JSON with a text or a truth, which become JSON for it; `None` for all others. Numbers are compared
+/// as numbers, and JSON with JSON by its text, which has one form.
+pub fn with_json(operator: Operator, left: &Expr, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+    let json_is_left = is_json(left, schema);
+    if json_is_left == is_json(right, schema) {
+        return Ok(None);
+    }
+    let (json, other) = if json_is_left { (left, right) } else { (right, left) };
+    let equality = matches!(
+        operator,
+        Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom
+    );
+    let (json, other) = match type_of(other, schema) {
+        Some(text) if is_text(&text) && equality => (json.clone(), as_json(other.clone(), &text)?),
+        // By the order of texts a document's quotes do not count.
+        Some(text) if is_text(&text) => (udf("json_unquote")?.call(vec![json.clone()]), other.clone()),
+        Some(truth @ DataType::Boolean) if equality => (json.clone(), as_json(other.clone(), &truth)?),
+        _ => return Ok(None),
+    };
+    let (left, right) = if json_is_left { (json, other) } else { (other, json) };
+    Ok(Some(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))))
+}
+
+/// A text or a truth as JSON's text.
+pub fn as_json(value: Expr, data_type: &DataType) -> Result<Expr> {
+    let function = if is_text(data_type) { "mysql_json_string" } else { "mysql_cast_json" };
+    Ok(udf(function)?.call(vec![value]))
+}
+
+/// Whether an expression's text is JSON.
+pub fn is_json(expression: &Expr, schema: &DFSchema) -> bool {
+    matches!(expression.to_field(schema), Ok((_, field)) if field.metadata().contains_key(EXTENSION.0))
 }
 
 /// Whether DataFusion compares two types as MySQL does.
@@ -205,7 +239,7 @@ fn is_constant(expression: &Expr) -> bool {
 }
 
 /// The type of an operand, if it is known while the statement is planned; a `?` has none.
-pub fn type_of(operand: &Expr, schema: &datafusion::common::DFSchema) -> Option<DataType> {
+pub fn type_of(operand: &Expr, schema: &DFSchema) -> Option<DataType> {
     if matches!(operand, Expr::Placeholder(placeholder) if placeholder.field.is_none()) {
         return None;
     }

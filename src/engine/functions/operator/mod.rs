@@ -7,7 +7,7 @@ pub mod compare;
 mod arithmetic;
 mod choice;
 
-pub use arithmetic::DIVISION_DIGITS;
+pub use arithmetic::{DIVISION_DIGITS, integer_digits};
 
 use std::sync::Arc;
 
