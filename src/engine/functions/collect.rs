@@ -4,6 +4,7 @@
 //! the memory of the query, so a group that is too large fails cleanly.
 
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, ListArray, StringBuilder};
@@ -22,7 +23,7 @@ use super::convert::LONGEST;
 use super::error::Error;
 use super::json::document::{self, Json};
 use super::signature::EXTENSION;
-use super::{Context, aggregate};
+use super::{Context, Warnings, aggregate};
 
 /// The aggregates that collect.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -31,6 +32,7 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
         .map(|kind| {
             Arc::new(AggregateUDF::from(Collect {
                 kind,
+                warnings: None,
                 signature: Signature::user_defined(Volatility::Immutable),
             }))
         })
@@ -48,10 +50,26 @@ enum Kind {
     Object,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 struct Collect {
     kind: Kind,
+    /// Where the statement's warnings go; known once the call is simplified.
+    warnings: Option<Arc<Warnings>>,
     signature: Signature,
+}
+
+impl PartialEq for Collect {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+    }
+}
+
+impl Eq for Collect {}
+
+impl Hash for Collect {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind.hash(state);
+    }
 }
 
 impl AggregateUDFImpl for Collect {
@@ -143,6 +161,8 @@ impl AggregateUDFImpl for Collect {
             converter: if fields.is_empty() { None } else { Some(RowConverter::new(fields)?) },
             entries: Vec::new(),
             bytes: 0,
+            joined: 0,
+            warnings: self.warnings.clone(),
         }))
     }
 
@@ -164,6 +184,11 @@ fn limited(mut call: AggregateFunction, info: &SimplifyContext) -> AggregateFunc
         let context = info.config_options().extensions.get::<Context>();
         let most =
             context.map_or(Context::default().group_concat_max_len, |context| context.group_concat_max_len);
+        call.func = Arc::new(AggregateUDF::from(Collect {
+            kind: Kind::Concat,
+            warnings: context.map(|context| Arc::clone(&context.warnings)),
+            signature: Signature::user_defined(Volatility::Immutable),
+        }));
         call.params.args.push(Expr::Literal(ScalarValue::UInt64(Some(most)), None));
     }
     call
@@ -181,14 +206,19 @@ struct Collected {
     converter: Option<RowConverter>,
     /// Sort key and value; for an object the member's name stands before its value, as JSON.
     entries: Vec<(Box<[u8]>, Box<str>)>,
+    /// Memory of the entries.
     bytes: usize,
+    /// Bytes of the answer with one separator too many.
+    joined: usize,
+    warnings: Option<Arc<Warnings>>,
 }
 
 impl Collected {
     fn keep(&mut self, key: &[u8], value: &str) {
         // Without an order, what is beyond the longest answer is never shown.
-        let enough = self.kind == Kind::Concat && self.converter.is_none() && self.bytes > self.longest;
+        let enough = self.kind == Kind::Concat && self.converter.is_none() && self.joined > self.longest;
         if !enough || self.distinct {
+            self.joined += value.len() + self.separator.len();
             self.bytes += key.len() + value.len() + 32;
             self.entries.push((key.into(), value.into()));
         }
@@ -285,7 +315,7 @@ impl Accumulator for Collected {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let mut entries = std::mem::take(&mut self.entries);
-        self.bytes = 0;
+        (self.bytes, self.joined) = (0, 0);
         if self.converter.is_some() {
             entries.sort_by(|left, right| left.0.cmp(&right.0));
         }
@@ -306,6 +336,9 @@ impl Accumulator for Collected {
                     }
                     joined.push_str(text);
                     if joined.len() > self.longest {
+                        if let Some(warnings) = &self.warnings {
+                            warnings.push(1260, format!("Row {} was cut by GROUP_CONCAT()", index + 1));
+                        }
                         joined.truncate(joined.floor_char_boundary(self.longest));
                         break;
                     }

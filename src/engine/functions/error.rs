@@ -92,6 +92,18 @@ pub enum Error {
         /// The function's name.
         function: &'static str,
     },
+    /// 3057: no name for a lock.
+    #[error("Incorrect user-level lock name '{name}'.")]
+    LockName {
+        /// The name.
+        name: String,
+    },
+    /// 1461: more locks than a session may hold.
+    #[error("Can't create more than {most} locks (current limit)")]
+    TooManyLocks {
+        /// The limit.
+        most: usize,
+    },
     /// 1235: a part of MySQL that is not here.
     #[error("This version of Lakefront doesn't yet support '{feature}'")]
     Unsupported {
@@ -117,6 +129,8 @@ impl Error {
             Self::RootPath => (3165, "42000"),
             Self::Regexp { .. } => (3692, "HY000"),
             Self::IncorrectValue { .. } => (1411, "HY000"),
+            Self::LockName { .. } => (3057, "42000"),
+            Self::TooManyLocks { .. } => (1461, "42000"),
             Self::Unsupported { .. } => (1235, "42000"),
         }
     }

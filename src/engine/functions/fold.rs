@@ -67,7 +67,13 @@ fn constant(
     let ours = inner.is::<Function>() || inner.is::<SessionFunction>();
     // A quotient has more digits than it shows; as a constant it would show them all.
     let has_hidden_digits = call.func.name() == "mysql_divide";
-    if !ours || has_hidden_digits || call.func.signature().volatility == Volatility::Volatile {
+    // LIKE looks at both of its sides before bytes become a text.
+    let is_side_of_like = call.func.name() == "mysql_text";
+    if !ours
+        || has_hidden_digits
+        || is_side_of_like
+        || call.func.signature().volatility == Volatility::Volatile
+    {
         return None;
     }
     let mut values = Vec::with_capacity(call.args.len());

@@ -15,13 +15,28 @@ use datafusion::logical_expr::{
 use super::control::as_type;
 use super::convert::LONGEST;
 use super::error::Error;
-use super::signature::{Call, Function, is_text, returns};
+use super::signature::{Call, Function, is_binary, is_text, returns};
 
 /// The functions of this file.
 pub fn functions() -> Vec<Function> {
     vec![
         Function::new("charset", 1..=1, returns::text, |call| named(call, "utf8mb4")),
         Function::new("collation", 1..=1, returns::text, |call| named(call, "utf8mb4_bin")),
+        // How strongly the argument holds to its collation, as its form says; numbers do not at all.
+        Function::new("coercibility", 2..=2, returns::int, |call| {
+            let level = call.int(1)?;
+            let text = is_text(call.kind(0)) || is_binary(call.kind(0));
+            let null = call.kind(0).is_null();
+            call.ints(|row| {
+                if null {
+                    Some(6)
+                } else if text {
+                    level.at(row)
+                } else {
+                    Some(5)
+                }
+            })
+        }),
         Function::new("name_const", 2..=2, |types| Ok(types.of(1).clone()), second),
         Function::new("random_bytes", 1..=1, returns::blob, random_bytes).volatile(),
         Function::new("format_bytes", 1..=1, returns::text, format_bytes),
@@ -86,7 +101,7 @@ fn named(call: &Call<'_>, name: &'static str) -> Result<ArrayRef> {
 }
 
 fn second(call: &Call<'_>) -> Result<ArrayRef> {
-    let values = call.raw(1)?.map(|array| as_type(array, call.returns, call))?;
+    let values = call.raw(1)?.map(|array| as_type(array, call.field(1), call.returns, call))?;
     let picks: Vec<(usize, usize)> = (0..call.rows).map(|row| (0, values.index(row))).collect();
     Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array], &picks)?)
 }

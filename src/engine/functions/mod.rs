@@ -3,14 +3,17 @@
 //! They know values; of the session only what [`Context`] tells; no table.
 
 pub mod fold;
+pub mod shown;
 pub mod signature;
 
 pub mod bit;
 pub mod cast;
 pub mod control;
+pub mod crypt;
 pub mod date;
 pub mod encode;
 pub mod json;
+pub mod locks;
 pub mod miscellany;
 pub mod network;
 pub mod number;
@@ -71,9 +74,11 @@ static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         bit::functions(),
         cast::functions(),
         control::functions(),
+        crypt::functions(),
         date::functions(),
         encode::functions(),
         json::functions(),
+        locks::functions(),
         miscellany::functions(),
         network::functions(),
         number::functions(),
@@ -82,7 +87,7 @@ static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         string::functions(),
     ];
     let functions = functions.into_iter().flatten().map(signature::Function::into_udf);
-    functions.chain([miscellany::sleep()]).collect()
+    functions.chain([miscellany::sleep(), locks::get_lock()]).collect()
 });
 
 static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
@@ -99,18 +104,36 @@ pub struct Context {
     pub now: i64,
     /// The variable `group_concat_max_len`, in bytes.
     pub group_concat_max_len: u64,
+    /// The variable `cte_max_recursion_depth`.
+    pub cte_max_recursion_depth: u64,
+    /// The session's locks by name; none for a statement that no session sends.
+    pub locks: Option<Arc<locks::SessionLocks>>,
 }
 
 impl Default for Context {
     fn default() -> Self {
-        Self { warnings: Arc::default(), now: 0, group_concat_max_len: 1024 }
+        Self {
+            warnings: Arc::default(),
+            now: 0,
+            group_concat_max_len: 1024,
+            cte_max_recursion_depth: 1000,
+            locks: None,
+        }
     }
 }
 
-/// The warnings of one statement; only the first [`Warnings::LIMIT`] are kept, all are counted.
-#[derive(Debug, Default)]
+/// The warnings of one statement; only the first are kept, all are counted.
+#[derive(Debug)]
 pub struct Warnings {
     kept: Mutex<(u64, Vec<Warning>)>,
+    /// The variable `max_error_count`.
+    limit: usize,
+}
+
+impl Default for Warnings {
+    fn default() -> Self {
+        Self::keeping(1024)
+    }
 }
 
 /// One warning, as SHOW WARNINGS lists it.
@@ -125,15 +148,26 @@ pub struct Warning {
 }
 
 impl Warnings {
-    /// MySQL's default of `max_error_count`.
-    pub const LIMIT: usize = 1024;
+    /// None yet; so many will be kept.
+    pub fn keeping(limit: usize) -> Self {
+        Self { kept: Mutex::default(), limit }
+    }
 
     /// Adds a warning.
     pub fn push(&self, code: u16, message: impl Into<String>) {
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.0 += 1;
-        if kept.1.len() < Self::LIMIT {
+        if kept.1.len() < self.limit {
             kept.1.push(Warning { level: "Warning", code, message: message.into() });
+        }
+    }
+
+    /// Adds a note.
+    pub fn note(&self, code: u16, message: impl Into<String>) {
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        kept.0 += 1;
+        if kept.1.len() < self.limit {
+            kept.1.push(Warning { level: "Note", code, message: message.into() });
         }
     }
 
@@ -141,7 +175,7 @@ impl Warnings {
     pub fn error(&self, code: u16, message: impl Into<String>) {
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.0 += 1;
-        if kept.1.len() < Self::LIMIT {
+        if kept.1.len() < self.limit {
             kept.1.push(Warning { level: "Error", code, message: message.into() });
         }
     }

@@ -26,6 +26,8 @@ pub fn functions() -> Vec<Function> {
         Function::new("json_overlaps", 2..=2, returns::boolean, overlaps),
         Function::new("json_search", 3.., returns::text, search).json(),
         Function::new("json_quote", 1..=1, returns::text, quote),
+        // What a text is in a comparison with JSON.
+        Function::new("mysql_json_string", 1..=1, returns::text, quote).json(),
         Function::new("json_pretty", 1..=1, returns::text, pretty),
         Function::new("mysql_member_of", 2..=2, returns::boolean, member_of),
     ]
