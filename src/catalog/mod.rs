@@ -7,7 +7,7 @@ mod table;
 
 pub mod days;
 pub mod definition;
-mod types;
+pub mod types;
 
 mod files;
 mod layout;

@@ -21,7 +21,7 @@ use super::memory::QueryPool;
 use super::processes::Interrupt;
 use super::runtime::Pulled;
 use super::session::{Prepared, Session};
-use super::{bind, dialect, explain, show, statements};
+use super::{bind, dialect, explain, show, statements, temporary};
 
 /// Runs the text of one statement.
 pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
@@ -79,7 +79,7 @@ pub(super) async fn answer(
         return Err(Error::Arguments("EXECUTE".into()));
     }
     if !matches!(parsed.statement, Statement::Show(Show::Warnings { .. })) {
-        session.state.warnings = Arc::default();
+        session.state.forget_warnings();
     }
     let life = Arc::clone(token.life());
     let done = match parsed.statement {
@@ -96,8 +96,15 @@ pub(super) async fn answer(
             bind::values(&mut query.ast, values)?;
             discard(select(session, token, *query).await?).await?
         }
+        Statement::SelectInto { mut query, variables } => {
+            bind::values(&mut query.ast, values)?;
+            statements::select_into(session, token, *query, variables).await?
+        }
         Statement::Execute { name, variables } => {
             return Box::pin(statements::execute(session, token, &name, &variables)).await;
+        }
+        Statement::Temporary(change) => {
+            return Box::pin(temporary::answer(session, token, *change, values)).await;
         }
         Statement::Set(assignments) => statements::set(session, &life, assignments).await?,
         Statement::Use(database) => statements::use_database(session, &database)?,
@@ -273,7 +280,7 @@ fn receive(session: &mut Session, command: &'static str, sql: &str) -> Token<Rec
 /// Keeps a failure for SHOW WARNINGS and for the log.
 fn conclude<T>(session: &mut Session, life: &Life, outcome: Result<T>) -> Result<T> {
     if let Err(error) = &outcome {
-        session.state.warnings = Arc::default();
+        session.state.forget_warnings();
         session.state.warnings.error(error.code().0, error.to_string());
         session.state.row_count = -1;
         life.fail(error);

@@ -17,13 +17,16 @@ use super::dialect;
 use super::dialect::statement::{Parsed, TableName};
 use super::error::{Error, Result};
 use super::functions::Warnings;
+use super::functions::locks::{Locks, SessionLocks};
 use super::memory::Memory;
 use super::metadata::variables::{Globals, Variables};
 use super::metadata::{self, Counters};
+use super::nearest::Hint;
 use super::planner::Planner;
 use super::processes::{Processes, Registration, SUPERUSER};
 use super::query;
 use super::runtime::QueryRuntime;
+use super::temporary::TemporaryTables;
 use super::views::Lineages;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -42,6 +45,8 @@ pub struct Engine {
     pub(super) memory: Memory,
     pub(super) admission: Admission,
     pub(super) processes: Arc<Processes>,
+    /// Locks by name, of all sessions.
+    pub(super) locks: Arc<Locks>,
     /// Where queries over tables run.
     pub(super) runtime: QueryRuntime,
     /// Where statements are parsed and planned, and where those run that read no table: no query, however
@@ -91,6 +96,7 @@ impl Engine {
             memory,
             admission: Admission::new(config),
             processes: Arc::new(Processes::new(clock.clone())),
+            locks: Arc::default(),
             runtime: QueryRuntime::new("query", config.query_threads())?,
             front: QueryRuntime::new("plan", config.query_threads())?,
             started: clock.now(),
@@ -119,9 +125,10 @@ impl Engine {
         if login.interactive {
             variables.begin_interactive();
         }
+        let locks = SessionLocks::new(Arc::clone(&self.locks), connection_id.into());
         Session {
             connection: self.processes.register(connection_id, login),
-            state: State::new(variables),
+            state: State::new(variables, Arc::new(locks)),
             statements: BTreeMap::new(),
             changes: Changes::default(),
             engine: Arc::clone(self),
@@ -176,6 +183,10 @@ pub(super) struct State {
     /// The default database, as the catalog writes it.
     pub database: Option<String>,
     pub variables: Variables,
+    /// What CREATE TEMPORARY TABLE made.
+    pub temporary: Arc<TemporaryTables>,
+    /// What GET_LOCK took.
+    pub locks: Arc<SessionLocks>,
     /// By name in lower case.
     pub user_variables: Arc<BTreeMap<String, ScalarValue>>,
     /// Of the last statement; of the present one while it runs.
@@ -203,14 +214,22 @@ impl State {
     }
 
     /// The state of nobody's session.
-    pub fn of_owner(variables: Variables) -> Self {
-        Self::new(variables)
+    pub fn of_owner(variables: Variables, locks: Arc<SessionLocks>) -> Self {
+        Self::new(variables, locks)
     }
 
-    fn new(variables: Variables) -> Self {
+    /// Begins the warnings of a statement.
+    pub fn forget_warnings(&mut self) {
+        let most = usize::try_from(self.variables.max_error_count()).unwrap_or(usize::MAX);
+        self.warnings = Arc::new(Warnings::keeping(most));
+    }
+
+    fn new(variables: Variables, locks: Arc<SessionLocks>) -> Self {
         Self {
             database: None,
             variables,
+            temporary: Arc::default(),
+            locks,
             user_variables: Arc::default(),
             warnings: Arc::default(),
             in_transaction: false,
@@ -251,6 +270,12 @@ pub struct Prepared {
 }
 
 impl Session {
+    /// Who asks, as errors name them: `user'@'host`.
+    pub(super) fn account(&self) -> String {
+        let login = self.connection.login();
+        format!("{}'@'{}", login.user, login.host)
+    }
+
     /// Splits a text into its statements by `;`, outside of strings and comments. Empty ones are left out.
     pub fn split<'a>(&self, sql: &'a str) -> Result<Vec<&'a str>> {
         dialect::split(sql, self.state.variables.mode())
@@ -289,7 +314,11 @@ impl Session {
         let name = TableName { database: None, table: table.to_owned() };
         let tables = Caller::of(self).resolve(std::slice::from_ref(&name), true).await?;
         let (database, table) = tables.key(&name)?;
-        let pinned = tables.by_key(&database, &table).ok_or(Error::NoSuchTable { database, table })?;
+        let pinned = tables.by_key(&database, &table).ok_or(Error::NoSuchTable {
+            database,
+            table,
+            hint: Hint::default(),
+        })?;
         let columns =
             pinned.columns.iter().filter(|column| pattern.is_empty() || like(&column.name, pattern));
         let told = columns.map(|column| Column {
@@ -312,7 +341,9 @@ impl Session {
         if self.connection.login().interactive {
             variables.begin_interactive();
         }
-        self.state = State { database: self.state.database.take(), ..State::new(variables) };
+        self.state.locks.release_all();
+        let locks = Arc::clone(&self.state.locks);
+        self.state = State { database: self.state.database.take(), ..State::new(variables, locks) };
         self.statements.clear();
         self.changes = Changes::default();
     }

@@ -5,14 +5,16 @@
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
 
 use super::answer::{Answer, Done};
 use super::caller::Caller;
 use super::changes::Changes;
-use super::dialect::statement::{Assignment, Statement, TableName};
+use super::dialect::statement::{Assignment, Query, Statement, TableName};
 use super::error::{Error, Result};
 use super::life::{Life, Received, Token};
 use super::metadata::variables;
+use super::nearest::nearest;
 use super::planner::Tables;
 use super::query;
 use super::session::Session;
@@ -55,6 +57,44 @@ pub async fn set(session: &mut Session, life: &Life, assignments: Vec<Assignment
     Ok(Done::default())
 }
 
+/// SELECT … INTO variables: a row's values, or a warning when there is no row.
+pub async fn select_into(
+    session: &mut Session,
+    token: Token<Received>,
+    selected: Query,
+    variables: Vec<String>,
+) -> Result<Done> {
+    let Answer::Rows(mut rows) = query::select(session, token, selected).await? else {
+        return Err(Error::Internal("a query without rows".into()));
+    };
+    if rows.columns.len() != variables.len() {
+        return Err(Error::ColumnCount);
+    }
+    let mut values = None;
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        if batch.num_rows() > 1 || batch.num_rows() == 1 && values.is_some() {
+            return Err(Error::TooManyRows);
+        }
+        if batch.num_rows() == 1 {
+            let row = batch.columns().iter().map(|column| ScalarValue::try_from_array(column, 0));
+            values = Some(row.collect::<std::result::Result<Vec<_>, _>>()?);
+        }
+    }
+    drop(rows);
+    let Some(values) = values else {
+        let message = "No data - zero rows fetched, selected, or processed";
+        session.state.warnings.push(1329, message);
+        return Ok(Done::default());
+    };
+    let mut caller = Caller::of(session);
+    for (name, value) in variables.into_iter().zip(values) {
+        caller.set_user_variable(name, value)?;
+    }
+    session.state.user_variables = caller.state.user_variables;
+    Ok(Done { affected_rows: 1, ..Done::default() })
+}
+
 /// USE.
 pub fn use_database(session: &mut Session, name: &str) -> Result<Done> {
     session.use_database(name)?;
@@ -86,7 +126,13 @@ pub fn refresh(session: &Session, name: &TableName) -> Result<Done> {
     let found = catalog.databases.get(&database).ok_or_else(|| Error::UnknownDatabase(database.clone()))?;
     match found.tables.get(&table) {
         Some(table) => table.refresh(),
-        None => return Err(Error::NoSuchTable { database: found.name.clone(), table: name.table.clone() }),
+        None => {
+            return Err(Error::NoSuchTable {
+                database: found.name.clone(),
+                table: name.table.clone(),
+                hint: nearest(&name.table, found.tables.values().map(|table| &*table.name)),
+            });
+        }
     }
     Ok(Done::default())
 }
@@ -138,13 +184,8 @@ pub fn deallocate(session: &mut Session, name: String) -> Result<Done> {
 
 /// Why a statement that would write is not done.
 pub fn refused(session: &Session, command: String, table: Option<TableName>) -> Error {
-    let login = session.connection.login();
     match table {
-        Some(table) => Error::TableDenied {
-            command,
-            user: format!("{}'@'{}", login.user, login.host),
-            table: table.table,
-        },
+        Some(table) => Error::TableDenied { command, user: session.account(), table: table.table },
         None => Error::ReadOnly,
     }
 }

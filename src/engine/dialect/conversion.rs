@@ -7,19 +7,24 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::{Column, DFSchema, ExprSchema, Result};
 use datafusion::logical_expr::expr::{Between, InList, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{disjunction, merge_schema};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, Union, not,
+    BinaryExpr, Expr, Like, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, Union, not,
 };
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use super::digits::ShownDigits;
 use super::membership;
 use crate::engine::functions::control::convert_from;
-use crate::engine::functions::operator::compare::{agree, comparable, comparison, type_of};
+use crate::engine::functions::operator::compare::{
+    agree, as_json, comparable, comparison, is_json, type_of, with_json,
+};
+use crate::engine::functions::shown::CASELESS;
+use crate::engine::functions::signature::{is_binary, is_text};
+use crate::engine::functions::udf;
 use crate::engine::functions::unify::unify;
 
 /// The rules in order. MySQL's conversions come first: DataFusion's coercion refuses or misreads mixed types.
@@ -63,7 +68,38 @@ fn convert_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if compares(op) && (is_caseless(&left, schema) || is_caseless(&right, schema)) =>
+        {
+            let (left, right) = (Box::new(lowered(*left)?), Box::new(lowered(*right)?));
+            Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
+        }
+        Expr::InList(mut list) if is_caseless(&list.expr, schema) => {
+            *list.expr = lowered(*list.expr)?;
+            list.list = list.list.into_iter().map(lowered).collect::<Result<_>>()?;
+            Ok(Transformed::yes(Expr::InList(list)))
+        }
+        Expr::InList(mut list) if is_json(&list.expr, schema) => {
+            let items = list.list.into_iter().map(|item| match type_of(&item, schema) {
+                Some(data_type)
+                    if !is_json(&item, schema) && (is_text(&data_type) || data_type == DataType::Boolean) =>
+                {
+                    as_json(item, &data_type)
+                }
+                _ => Ok(item),
+            });
+            list.list = items.collect::<Result<_>>()?;
+            convert_in_list(list, schema)
+        }
+        Expr::Like(like) if argument_of_text(&like.expr).is_some_and(|name| is_caseless(name, schema)) => {
+            let expr = Box::new(lowered(*like.expr)?);
+            let pattern = Box::new(lowered(*like.pattern)?);
+            Ok(Transformed::yes(Expr::Like(Like { expr, pattern, ..like })))
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(op) => {
+            if let Some(compared) = with_json(op, &left, &right, schema)? {
+                return Ok(Transformed::yes(compared));
+            }
             match (type_of(&left, schema), type_of(&right, schema)) {
                 (Some(left_type), Some(right_type)) if !agree(&left_type, &right_type) => {
                     comparison(op, *left, *right, (&left_type, &right_type)).map(Transformed::yes)
@@ -71,11 +107,55 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 _ => Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))),
             }
         }
+        Expr::Like(like) => convert_like(like, schema),
         Expr::InList(list) => convert_in_list(list, schema),
         Expr::Between(between) => convert_between(between, schema),
         Expr::InSubquery(subquery) => convert_in_subquery(subquery, schema),
         other => Ok(Transformed::no(other)),
     }
+}
+
+/// Whether an expression is a column that compares without case: a name in the server's own tables.
+fn is_caseless(expression: &Expr, schema: &DFSchema) -> bool {
+    match expression {
+        Expr::Column(column) => {
+            schema.field_from_column(column).is_ok_and(|field| field.metadata().contains_key(CASELESS))
+        }
+        _ => false,
+    }
+}
+
+fn lowered(expression: Expr) -> Result<Expr> {
+    Ok(udf("lower")?.call(vec![expression]))
+}
+
+/// The argument of `mysql_text(x)`, which the sides of LIKE are.
+fn argument_of_text(side: &Expr) -> Option<&Expr> {
+    match side {
+        Expr::ScalarFunction(call) if call.func.name() == "mysql_text" => call.args.first(),
+        other => Some(other),
+    }
+}
+
+/// When one side of LIKE is a binary string, both are compared byte by byte.
+fn convert_like(mut like: Like, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let bytes = |side: &Expr| match side {
+        Expr::ScalarFunction(call) if call.func.name() == "mysql_text" => {
+            type_of(&call.args[0], schema).is_some_and(|data_type| is_binary(&data_type))
+        }
+        _ => false,
+    };
+    if !bytes(&like.expr) && !bytes(&like.pattern) {
+        return Ok(Transformed::no(Expr::Like(like)));
+    }
+    for side in [&mut like.expr, &mut like.pattern] {
+        let argument = match std::mem::take(side.as_mut()) {
+            Expr::ScalarFunction(mut call) if call.func.name() == "mysql_text" => call.args.remove(0),
+            literal => literal,
+        };
+        **side = udf("mysql_bytes_text")?.call(vec![argument]);
+    }
+    Ok(Transformed::yes(Expr::Like(like)))
 }
 
 fn compares(operator: Operator) -> bool {

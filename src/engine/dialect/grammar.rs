@@ -133,6 +133,11 @@ impl LakeMySql {
                     return Some((Operator::Regexp { negated: true }, PREDICATE));
                 }
                 _ if is(word, "SOUNDS") => return Some((Operator::SoundsLike, PREDICATE)),
+                _ if is(word, "MEMBER")
+                    && matches!(&parser.peek_nth_token_ref(1).token, Token::Word(next) if is(next, "OF")) =>
+                {
+                    return Some((Operator::MemberOf, PREDICATE));
+                }
                 _ => return None,
             },
             _ => return None,
@@ -163,6 +168,13 @@ impl LakeMySql {
                     parser.expect_keyword(Keyword::LIKE)?;
                     let right = parser.parse_subexpr(precedence)?;
                     binary(call("soundex", vec![left]), BinaryOperator::Eq, call("soundex", vec![right]))
+                }
+                Operator::MemberOf => {
+                    parser.advance_token();
+                    parser.expect_token(&Token::LParen)?;
+                    let array = parser.parse_expr()?;
+                    parser.expect_token(&Token::RParen)?;
+                    call("mysql_member_of", vec![left, array])
                 }
                 Operator::Regexp { negated } => {
                     if negated {
@@ -275,6 +287,7 @@ impl LakeMySql {
 enum Operator {
     Binary(BinaryOperator),
     SoundsLike,
+    MemberOf,
     Regexp { negated: bool },
 }
 
@@ -392,14 +405,14 @@ fn char_using(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.advance_token();
     parser.expect_token(&Token::LParen)?;
     let codes = parser.parse_comma_separated(Parser::parse_expr)?;
-    let mut text = false;
-    if parser.parse_keyword(Keyword::USING) {
-        // With a character set the answer is text, not bytes.
-        text = !parser.parse_identifier()?.value.eq_ignore_ascii_case("binary");
-    }
-    parser.expect_token(&Token::RParen)?;
     let bytes = call("char", codes);
-    Ok(if text { call("mysql_cast_char", vec![bytes]) } else { bytes })
+    // With a character set the answer is text, not bytes.
+    let converted = match parser.parse_keyword(Keyword::USING) {
+        true => in_character_set(bytes, parser.parse_identifier()?.value),
+        false => bytes,
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(converted)
 }
 
 /// `TRIM([BOTH | LEADING | TRAILING] [text] FROM expression)` and `TRIM(expression)`.
@@ -483,13 +496,7 @@ fn convert(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.expect_token(&Token::LParen)?;
     let value = parser.parse_expr()?;
     let converted = if parser.parse_keyword(Keyword::USING) {
-        let charset = parser.parse_identifier()?;
-        let to = if charset.value.eq_ignore_ascii_case("binary") {
-            "mysql_cast_binary"
-        } else {
-            "mysql_cast_char"
-        };
-        call(to, vec![value])
+        in_character_set(value, parser.parse_identifier()?.value)
     } else {
         parser.expect_token(&Token::Comma)?;
         cast_to(parser, value)?
@@ -540,8 +547,11 @@ fn cast_to(parser: &mut Parser, value: Expr) -> Result<Expr, ParserError> {
         }
         "CHAR" | "CHARACTER" | "NCHAR" | "VARCHAR" => {
             let sizes = sizes(parser)?;
-            charset(parser)?;
-            call("mysql_cast_char", with(sizes, &[]))
+            let cast = call("mysql_cast_char", with(sizes, &[]));
+            match charset(parser)? {
+                Some(charset) => in_character_set(cast, charset),
+                None => cast,
+            }
         }
         "BINARY" => {
             let sizes = sizes(parser)?;
@@ -566,17 +576,37 @@ fn cast_to(parser: &mut Parser, value: Expr) -> Result<Expr, ParserError> {
     Ok(result)
 }
 
-/// `CHARACTER SET x`, `CHARSET x`, `ASCII`, `UNICODE`, COLLATE: all text is UTF-8 here.
-fn charset(parser: &mut Parser) -> Result<(), ParserError> {
+/// `CHARACTER SET x`, `CHARSET x`, `ASCII`, `UNICODE`.
+fn charset(parser: &mut Parser) -> Result<Option<String>, ParserError> {
+    let mut charset = None;
     if parser.parse_keywords(&[Keyword::CHARACTER, Keyword::SET]) || parser.parse_keyword(Keyword::CHARSET) {
-        parser.parse_identifier()?;
+        charset = Some(parser.parse_identifier()?.value);
     } else if let Token::Word(word) = &parser.peek_token_ref().token
         && (is(word, "ASCII") || is(word, "UNICODE"))
     {
+        charset = Some(if is(word, "ASCII") { "ascii" } else { "ucs2" }.to_owned());
         parser.advance_token();
     }
     let _ = parser.parse_keyword(Keyword::BINARY);
-    Ok(())
+    Ok(charset)
+}
+
+/// The character sets of MySQL, but for `binary`.
+pub const CHARACTER_SETS: [&str; 41] = [
+    "armscii8", "ascii", "big5", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932",
+    "dec8", "eucjpms", "euckr", "gb18030", "gb2312", "gbk", "geostd8", "greek", "hebrew", "hp8", "keybcs2",
+    "koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "macce", "macroman", "sjis", "swe7", "tis620",
+    "ucs2", "ujis", "utf16", "utf16le", "utf32", "utf8", "utf8mb3", "utf8mb4",
+];
+
+/// A value in a character set: bytes, or text. Text stays the same text in every set, and its bytes are those of
+/// UTF-8. The rewriter refuses the sets that there are not.
+pub fn in_character_set(value: Expr, charset: String) -> Expr {
+    match charset.to_ascii_lowercase().as_str() {
+        "binary" => call("mysql_cast_binary", vec![value]),
+        known if CHARACTER_SETS.contains(&known) => call("mysql_cast_char", vec![value]),
+        _ => call("mysql_character_set", vec![value, string(charset)]),
+    }
 }
 
 /// `JSON_VALUE(document, path [RETURNING type])`.

@@ -25,6 +25,8 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
+
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::optimizer::AnalyzerRule;
 use sqlparser::ast::Expr;
@@ -92,6 +94,20 @@ pub fn value_query(expression: Expr) -> Query {
     let ast = rewrite::query_of_expression(expression);
     let headings = vec![Heading::Text("value".to_owned())];
     Query { ast, headings, tables: Vec::new(), written: BTreeMap::new() }
+}
+
+/// A value as a column of a type takes it.
+pub fn converted(value: Expr, data_type: &DataType, max_characters: Option<u32>) -> Expr {
+    rewrite::converted(value, data_type, max_characters)
+}
+
+/// Puts a conversion around each of a query's columns, of which there are so many.
+pub fn convert_columns(
+    query: &mut sqlparser::ast::Query,
+    columns: usize,
+    convert: impl FnMut(usize, Expr) -> Expr,
+) {
+    rewrite::convert_columns(query, columns, convert);
 }
 
 /// MySQL's comparisons of mixed types.

@@ -7,7 +7,7 @@ use datafusion::logical_expr::Operator;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, TypePlanner};
 use sqlparser::ast::BinaryOperator;
 
-use crate::engine::functions::operator::compare::{agree, comparison, type_of};
+use crate::engine::functions::operator::compare::{agree, comparison, type_of, with_json};
 
 /// Plans MySQL's comparisons. Operands of one kind are left to DataFusion: files are pruned by them.
 #[derive(Debug)]
@@ -25,6 +25,9 @@ impl ExprPlanner for MySqlPlanner {
             BinaryOperator::Spaceship => Operator::IsNotDistinctFrom,
             _ => return Ok(PlannerResult::Original(expr)),
         };
+        if let Some(compared) = with_json(operator, &expr.left, &expr.right, schema)? {
+            return Ok(PlannerResult::Planned(compared));
+        }
         match (type_of(&expr.left, schema), type_of(&expr.right, schema)) {
             (Some(left), Some(right)) if !agree(&left, &right) => {
                 comparison(operator, expr.left, expr.right, (&left, &right)).map(PlannerResult::Planned)

@@ -21,6 +21,13 @@ pub struct Parsed {
 pub enum Statement {
     /// SELECT, VALUES, TABLE, WITH … and unions of them.
     Query(Box<Query>),
+    /// SELECT … INTO @a, @b: one row, whose values the variables take.
+    SelectInto {
+        /// What is selected.
+        query: Box<Query>,
+        /// Names of user variables, in lower case.
+        variables: Vec<String>,
+    },
     /// EXPLAIN of a query.
     Explain {
         /// Whether it is run and measured.
@@ -90,6 +97,8 @@ pub enum Statement {
     },
     /// What is accepted and changes nothing here: LOCK TABLES, UNLOCK TABLES, FLUSH, SAVEPOINT, …
     Nothing,
+    /// CREATE, INSERT, DROP and TRUNCATE that may be about a temporary table.
+    Temporary(Box<Temporary>),
     /// A statement that would write; it holds the command's name for error 1142 or 1290.
     Refused {
         /// The command, as `INSERT` or `CREATE TABLE`.
@@ -97,6 +106,59 @@ pub enum Statement {
         /// The table it would change, when it names one.
         table: Option<TableName>,
     },
+}
+
+/// What is done to a temporary table, if the name is one's.
+#[derive(Clone, Debug)]
+pub enum Temporary {
+    /// CREATE TEMPORARY TABLE.
+    Create {
+        /// The new table.
+        name: TableName,
+        /// A table of the name is no error.
+        if_not_exists: bool,
+        /// Its columns, unless they are the query's.
+        columns: Vec<TemporaryColumn>,
+        /// AS SELECT.
+        query: Option<Box<Query>>,
+    },
+    /// INSERT.
+    Insert {
+        /// The table.
+        name: TableName,
+        /// The columns that are given; all when none are named.
+        columns: Option<Vec<String>>,
+        /// VALUES or SELECT.
+        source: Box<Query>,
+    },
+    /// DROP [TEMPORARY] TABLE.
+    Drop {
+        /// The tables.
+        names: Vec<TableName>,
+        /// A table that is not there is no error.
+        if_exists: bool,
+        /// Other tables are not meant.
+        temporary: bool,
+    },
+    /// TRUNCATE.
+    Truncate(TableName),
+}
+
+/// A column as CREATE TEMPORARY TABLE declares it.
+#[derive(Clone, Debug)]
+pub struct TemporaryColumn {
+    /// As written.
+    pub name: String,
+    /// MySQL's type, as written.
+    pub data_type: String,
+    /// Most characters of a text.
+    pub max_characters: Option<u32>,
+    /// Without NOT NULL.
+    pub nullable: bool,
+    /// DEFAULT, a literal.
+    pub default: Option<ast::Expr>,
+    /// COMMENT.
+    pub comment: String,
 }
 
 /// A query and the headings that its columns show.

@@ -310,16 +310,16 @@ fn statements() {
         ("EXECUTE s USING @a, @B", "Execute { name: \"s\", variables: [\"a\", \"b\"] }"),
         ("DEALLOCATE PREPARE s", "Deallocate(\"s\")"),
         (
-            "CREATE TEMPORARY TABLE `#x` (a INT)",
-            "Refused { command: \"CREATE TEMPORARY TABLE\", table: Some(TableName { database: None, table: \"#x\" }) }",
+            "CREATE TABLE x (a INT)",
+            "Refused { command: \"CREATE TABLE\", table: Some(TableName { database: None, table: \"x\" }) }",
         ),
         (
             "DROP TABLE IF EXISTS d.t",
-            "Refused { command: \"DROP TABLE\", table: Some(TableName { database: Some(\"d\"), table: \"t\" }) }",
+            "Temporary(Drop { names: [TableName { database: Some(\"d\"), table: \"t\" }], if_exists: true, temporary: false })",
         ),
         (
-            "INSERT INTO t VALUES (1)",
-            "Refused { command: \"INSERT\", table: Some(TableName { database: None, table: \"t\" }) }",
+            "REPLACE INTO t VALUES (1)",
+            "Refused { command: \"REPLACE\", table: Some(TableName { database: None, table: \"t\" }) }",
         ),
         (
             "DESC t",

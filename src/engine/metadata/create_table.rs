@@ -4,7 +4,7 @@
 //! options after `)` in the last one.
 
 use super::definitions::ENGINE_OF_SYSTEM_TABLES;
-use super::objects::Object;
+use super::objects::{ENGINE_OF_TEMPORARY_TABLES, Object};
 use super::variables::ENGINE;
 use crate::catalog::Column;
 use crate::engine::types::{CHARACTER_SET, COLLATION, MysqlType};
@@ -16,10 +16,12 @@ pub fn text(object: &Object, columns: &[Column]) -> String {
     let (engine, comment) = match object {
         Object::Lake(table) => (ENGINE, table.comment.as_str()),
         Object::System(_) => (ENGINE_OF_SYSTEM_TABLES, ""),
+        Object::Temporary(_) => (ENGINE_OF_TEMPORARY_TABLES, ""),
     };
+    let temporary = if matches!(object, Object::Temporary(_)) { "TEMPORARY " } else { "" };
     let comment = if comment.is_empty() { String::new() } else { format!(" COMMENT={}", literal(comment)) };
     format!(
-        "CREATE TABLE {} (\n{lines}\n) ENGINE={engine} DEFAULT CHARSET={CHARACTER_SET} COLLATE={COLLATION}{comment}",
+        "CREATE {temporary}TABLE {} (\n{lines}\n) ENGINE={engine} DEFAULT CHARSET={CHARACTER_SET} COLLATE={COLLATION}{comment}",
         quoted(object.name())
     )
 }

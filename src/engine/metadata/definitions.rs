@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use super::rows::Rows;
 use super::{MetadataContext, keywords, objects, server};
 use crate::catalog;
+use crate::engine::functions::shown::CASELESS;
 
 /// The engine of the tables outside of `information_schema`, as MySQL tells it.
 pub const ENGINE_OF_SYSTEM_TABLES: &str = "PERFORMANCE_SCHEMA";
@@ -60,7 +61,12 @@ static ALL: LazyLock<Vec<Definition>> = LazyLock::new(|| {
     let define = |&(database, name, source, columns): &Row| {
         let columns = columns.split(", ").map(ColumnDefinition::parse).collect::<Vec<_>>();
         let field = |column: &ColumnDefinition| {
-            Field::new(column.name.to_lowercase(), column.data_type.clone(), column.nullable)
+            let field = Field::new(column.name.to_lowercase(), column.data_type.clone(), column.nullable);
+            // Names compare without case there, as in MySQL.
+            match column.max_characters {
+                Some(_) => field.with_metadata([(CASELESS.to_owned(), String::new())].into()),
+                None => field,
+            }
         };
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
         Definition { database, name, source, columns, schema }

@@ -26,8 +26,10 @@ use datafusion::catalog::TableProvider;
 
 use super::error::{Error, Result};
 use super::functions::Warnings;
+use super::nearest::Hint;
 use super::processes;
 use super::session::Encryption;
+use super::temporary::TemporaryTables;
 use crate::catalog;
 use provider::Provider;
 use variables::Variables;
@@ -59,6 +61,8 @@ pub struct MetadataContext {
     pub processes: Vec<processes::Row>,
     /// What the server counts.
     pub counters: Counters,
+    /// The session's temporary tables.
+    pub temporary: Arc<TemporaryTables>,
     /// The warnings of the statement before, which SHOW WARNINGS lists.
     pub last_warnings: Arc<Warnings>,
     /// The warnings of this statement.
@@ -123,7 +127,7 @@ fn unknown_table(database: &str, table: &str) -> Error {
     if database.eq_ignore_ascii_case("information_schema") {
         return Error::UnknownTable { table: table.to_uppercase(), clause: "information_schema".into() };
     }
-    Error::NoSuchTable { database: database.into(), table: table.into() }
+    Error::NoSuchTable { database: database.into(), table: table.into(), hint: Hint::default() }
 }
 
 impl MetadataContext {

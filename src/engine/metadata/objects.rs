@@ -9,7 +9,11 @@ use super::rows::{Cell, Rows};
 use super::variables::ENGINE;
 use super::{MetadataContext, SYSTEM_DATABASES};
 use crate::catalog;
+use crate::engine::temporary::TemporaryTable;
 use crate::engine::types::{CHARACTER_SET, COLLATION, MysqlType};
+
+/// The engine that temporary tables are shown with: they are in memory.
+pub const ENGINE_OF_TEMPORARY_TABLES: &str = "MEMORY";
 
 /// The one catalog of MySQL.
 const CATALOG: &str = "def";
@@ -21,6 +25,8 @@ pub enum Object {
     Lake(Arc<catalog::Table>),
     /// Made up by the server.
     System(&'static Definition),
+    /// The session's own.
+    Temporary(Arc<TemporaryTable>),
 }
 
 impl Object {
@@ -31,8 +37,23 @@ impl Object {
         system.chain(lake.map(|table| Self::Lake(Arc::clone(table)))).collect()
     }
 
+    /// All tables that a statement of the session can read: its own stand before others of their names.
+    pub fn readable(context: &MetadataContext) -> Vec<Self> {
+        let own = context.temporary.values().map(|table| Self::Temporary(Arc::clone(table)));
+        let hidden = |object: &Self| {
+            let key = (object.database().to_lowercase(), object.name().to_lowercase());
+            context.temporary.contains_key(&key)
+        };
+        Self::all(&context.snapshot).into_iter().filter(|object| !hidden(object)).chain(own).collect()
+    }
+
     /// The table of a name, in any case.
-    pub fn find(snapshot: &catalog::Snapshot, database: &str, name: &str) -> Option<Self> {
+    pub fn find(context: &MetadataContext, database: &str, name: &str) -> Option<Self> {
+        let snapshot = &context.snapshot;
+        let key = (database.to_lowercase(), name.to_lowercase());
+        if let Some(table) = context.temporary.get(&key) {
+            return Some(Self::Temporary(Arc::clone(table)));
+        }
         if let Some(definition) = definitions::find(database, name) {
             return Some(Self::System(definition));
         }
@@ -45,6 +66,7 @@ impl Object {
         match self {
             Self::Lake(table) => table.columns().await,
             Self::System(definition) => Ok(definition.catalog_columns()),
+            Self::Temporary(table) => Ok(Arc::clone(&table.columns)),
         }
     }
 
@@ -53,6 +75,7 @@ impl Object {
         match self {
             Self::Lake(_) => None,
             Self::System(definition) => definition.columns[column].max_characters,
+            Self::Temporary(table) => table.max_characters[column],
         }
     }
 
@@ -61,6 +84,7 @@ impl Object {
         match self {
             Self::Lake(table) => &table.database,
             Self::System(definition) => definition.database,
+            Self::Temporary(table) => &table.database,
         }
     }
 
@@ -69,6 +93,7 @@ impl Object {
         match self {
             Self::Lake(table) => &table.name,
             Self::System(definition) => definition.name,
+            Self::Temporary(table) => &table.name,
         }
     }
 }
@@ -92,6 +117,7 @@ pub fn schemata(context: &MetadataContext, rows: &mut Rows) {
 pub fn tables(object: &Object, rows: &mut Rows) {
     let (kind, engine) = match object {
         Object::Lake(_) => ("BASE TABLE", Cell::from(ENGINE)),
+        Object::Temporary(_) => ("TEMPORARY", Cell::from(ENGINE_OF_TEMPORARY_TABLES)),
         Object::System(Definition { database: "information_schema", .. }) => ("SYSTEM VIEW", Cell::Null),
         Object::System(_) => ("BASE TABLE", Cell::from(ENGINE_OF_SYSTEM_TABLES)),
     };
@@ -100,7 +126,7 @@ pub fn tables(object: &Object, rows: &mut Rows) {
         Object::Lake(table) => {
             table.problem().map_or_else(|| table.comment.clone(), |error| error.to_string())
         }
-        Object::System(_) => String::new(),
+        Object::System(_) | Object::Temporary(_) => String::new(),
     };
     let mut row = [Cell::Null; 21];
     row[..5].copy_from_slice(&[

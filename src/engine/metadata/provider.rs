@@ -159,11 +159,14 @@ impl PartitionStream for Scan {
             .boxed(),
             Source::Objects(fill) => stream::once(async move {
                 let mut rows = scan.rows();
-                scan.objects()?.iter().for_each(|object| fill(object, &mut rows));
+                scan.objects(Object::all(&scan.context.snapshot))?
+                    .iter()
+                    .for_each(|object| fill(object, &mut rows));
                 rows.finish()
             })
             .boxed(),
-            Source::Columns(fill) => match scan.objects() {
+            // MySQL tells no columns of temporary tables there; SHOW COLUMNS, which reads them, has to.
+            Source::Columns(fill) => match scan.objects(Object::readable(&scan.context)) {
                 Err(error) => stream::iter([Err(error)]).boxed(),
                 Ok(objects) => stream::iter(objects)
                     .map(columns)
@@ -190,8 +193,8 @@ impl Scan {
         Rows::new(self.definition, &self.projection, Arc::clone(&self.schema))
     }
 
-    fn objects(&self) -> Result<Vec<Object>> {
-        self.choice.apply(Object::all(&self.context.snapshot))
+    fn objects(&self, objects: Vec<Object>) -> Result<Vec<Object>> {
+        self.choice.apply(objects)
     }
 
     /// A table that cannot be read has no columns to tell: it is left out with a warning, and hides no other table.

@@ -16,6 +16,7 @@ use crate::engine::answer::Column;
 use crate::engine::dialect;
 use crate::engine::dialect::statement::{Filter, Query, Show, TableName};
 use crate::engine::error::{Error, Result};
+use crate::engine::nearest::Hint;
 use crate::engine::types::{CHARACTER_SET, COLLATION};
 
 /// What answers a SHOW.
@@ -470,8 +471,11 @@ fn find_database(context: &MetadataContext, name: Option<&str>) -> Result<String
 
 fn find_table(context: &MetadataContext, name: &TableName) -> Result<Object> {
     let database = find_database(context, name.database.as_deref())?;
-    Object::find(&context.snapshot, &database, &name.table)
-        .ok_or_else(|| Error::NoSuchTable { database, table: name.table.clone() })
+    Object::find(context, &database, &name.table).ok_or_else(|| Error::NoSuchTable {
+        database,
+        table: name.table.clone(),
+        hint: Hint::default(),
+    })
 }
 
 /// A table that can tell its columns; else the error that says what is wrong with it.

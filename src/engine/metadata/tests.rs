@@ -34,6 +34,7 @@ async fn context(config: &Config) -> Arc<MetadataContext> {
         processes: vec![process(1, "ann"), process(2, "bob")],
         counters: Counters::default(),
         last_warnings: Arc::default(),
+        temporary: Arc::default(),
         warnings: Arc::default(),
     })
 }

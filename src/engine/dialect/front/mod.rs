@@ -4,6 +4,7 @@
 
 mod set;
 mod show;
+mod temporary;
 mod view;
 
 use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, SelectItem, SetExpr};
@@ -42,6 +43,7 @@ pub fn parse(sql: &str, mode: Mode) -> Result<Parsed, Misread> {
         return Err(whole(Error::EmptyQuery));
     }
     check_size(&tokens).map_err(whole)?;
+    let (tokens, variables) = without_into(tokens);
     let parameters = tokens.iter().filter(|token| matches!(token.token, Token::Placeholder(_))).count();
     if parameters > usize::from(u16::MAX) {
         return Err(whole(Error::TooManyPlaceholders));
@@ -55,6 +57,13 @@ pub fn parse(sql: &str, mode: Mode) -> Result<Parsed, Misread> {
         parser: Parser::new(&dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens),
     };
     let statement = front.statement().and_then(|statement| front.end().map(|()| statement));
+    let statement = match (statement, variables) {
+        (Ok(Statement::Query(query)), Some(Into { variables, .. })) => {
+            Ok(Statement::SelectInto { query, variables })
+        }
+        (Ok(_), Some(Into { offset, .. })) => return Err(syntax_error(sql, offset)),
+        (statement, _) => statement,
+    };
     match statement {
         Ok(statement) => Ok(Parsed { statement, parameters }),
         Err(Failure::Engine(error)) => {
@@ -65,6 +74,49 @@ pub fn parse(sql: &str, mode: Mode) -> Result<Parsed, Misread> {
         Err(Failure::Parser(ParserError::RecursionLimitExceeded)) => Err(whole(too_complex())),
         Err(Failure::Parser(error)) => Err(syntax_error(sql, place(&error, &front.parser))),
     }
+}
+
+/// `INTO @a, @b` of a SELECT.
+struct Into {
+    /// In lower case, without `@`.
+    variables: Vec<String>,
+    offset: Option<usize>,
+}
+
+/// Takes `INTO @a, @b` out of a statement: it may stand before FROM as well as at the end.
+fn without_into(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Option<Into>) {
+    let variable = |token: &TokenWithSpan| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() && !word.value.starts_with("@@") => {
+            word.value.strip_prefix('@').map(str::to_lowercase)
+        }
+        _ => None,
+    };
+    let mut depth = 0_usize;
+    let start = tokens.iter().zip(tokens.iter().skip(1)).position(|(token, next)| {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) => return depth == 0 && is(word, "INTO") && variable(next).is_some(),
+            _ => {}
+        }
+        false
+    });
+    let Some(start) = start else { return (tokens, None) };
+    let mut variables = Vec::new();
+    let mut end = start + 1;
+    while let Some(name) = tokens.get(end).and_then(variable) {
+        variables.push(name);
+        end += 1;
+        let goes_on = matches!(tokens.get(end), Some(token) if token.token == Token::Comma)
+            && tokens.get(end + 1).and_then(variable).is_some();
+        if !goes_on {
+            break;
+        }
+        end += 1;
+    }
+    let offset = tokens::offset(tokens[start].span.start);
+    tokens.drain(start..end);
+    (tokens, Some(Into { variables, offset }))
 }
 
 /// Refuses what would take the parser or later passes too long, before they start.
@@ -174,6 +226,9 @@ impl Front<'_> {
             return self.query().map(Statement::Query);
         }
         self.parser.advance_token();
+        if let Some(statement) = self.temporary(&command)? {
+            return Ok(statement);
+        }
         match command.as_str() {
             "SET" => self.set(),
             "SHOW" => self.show(),

@@ -8,9 +8,9 @@ use sqlparser::ast::{
 };
 
 use super::super::front::literal_string;
-use super::super::grammar::{binary, call, number, string, unary};
+use super::super::grammar::{CHARACTER_SETS, binary, call, number, string, unary};
 use super::tree::children;
-use super::{Columns, Rewriter, count_of, lower};
+use super::{Columns, Rewriter, count_of, lower, rows_where};
 use crate::engine::error::{Error, Result};
 
 /// How deep an expression's tree may be; every later pass walks it.
@@ -21,6 +21,7 @@ const COPIED_MAX: usize = 100_000;
 impl Rewriter<'_> {
     /// Rewrites an expression where a truth is asked for: WHERE, ON, HAVING, operands of AND.
     pub fn condition(&mut self, expression: &mut Expr) -> Result<()> {
+        rows_in(expression);
         let outer = std::mem::replace(&mut self.filters, true);
         self.expression(expression)?;
         self.filters = outer;
@@ -84,9 +85,8 @@ impl Rewriter<'_> {
                 path.iter_mut().for_each(lower);
                 Ok(Expr::CompoundIdentifier(path))
             }
-            Expr::Nested(inner) | Expr::Collate { expr: inner, .. } | Expr::Prefixed { value: inner, .. } => {
-                Ok(*inner)
-            }
+            Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => Ok(*inner),
+            Expr::Prefixed { prefix, value } => introduced(&prefix.value, *value),
             Expr::Value(value) => literal(value),
             Expr::TypedString(typed) => typed_string(&typed.data_type, &typed.value),
             Expr::BinaryOp { left, op, right } => operation(*left, op, *right),
@@ -152,9 +152,68 @@ impl Rewriter<'_> {
     }
 }
 
+/// `(a, b) IN (SELECT …)` in a filter becomes EXISTS. Below AND and OR it does not matter whether it is false or
+/// unknown; NOT IN holds for what equals no row even where a NULL is taken for every value.
+fn rows_in(condition: &mut Expr) {
+    match condition {
+        Expr::Nested(inner) => rows_in(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
+            rows_in(left);
+            rows_in(right);
+        }
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+            let mut inner = expr.as_mut();
+            while let Expr::Nested(nested) = inner {
+                inner = nested;
+            }
+            if let Expr::InSubquery { expr: operand, negated, .. } = inner
+                && matches!(**operand, Expr::Tuple(_))
+            {
+                *negated = !*negated;
+                let mut rows = std::mem::replace(inner, Expr::Value(Value::Null.into()));
+                rows_in(&mut rows);
+                *condition = rows;
+            }
+        }
+        Expr::InSubquery { expr, subquery, negated } => {
+            let Expr::Tuple(items) = expr.as_mut() else { return };
+            let negated = *negated;
+            let columns: Vec<Ident> =
+                (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
+            let pairs = std::mem::take(items).into_iter().zip(&columns).map(|(item, column)| {
+                let column = Expr::Identifier(column.clone());
+                let equal = binary(column.clone(), BinaryOperator::Eq, item.clone());
+                let nulls = [Expr::IsNull(Box::new(column)), Expr::IsNull(Box::new(item))];
+                match negated {
+                    true => Expr::Nested(Box::new(
+                        nulls.into_iter().fold(equal, |all, null| binary(all, BinaryOperator::Or, null)),
+                    )),
+                    false => equal,
+                }
+            });
+            let equal = joined(BinaryOperator::And, pairs.collect());
+            let subquery = Box::new(rows_where(subquery.as_ref().clone(), columns, equal));
+            *condition = Expr::Exists { subquery, negated };
+        }
+        _ => {}
+    }
+}
+
 /// How many expressions there are in one.
 fn size(expression: &mut Expr) -> usize {
     1 + children(expression).into_iter().map(size).sum::<usize>()
+}
+
+/// `_utf8mb4 x'41'`: a literal in a character set.
+fn introduced(introducer: &str, literal: Expr) -> Result<Expr> {
+    let charset = introducer.strip_prefix('_').unwrap_or(introducer).to_lowercase();
+    match charset.as_str() {
+        "binary" => Ok(call("mysql_cast_binary", vec![literal])),
+        known if CHARACTER_SETS.contains(&known) && literal_string(&literal).is_some() => Ok(literal),
+        // Bytes are a text only in the set that all texts are in.
+        "utf8mb4" | "utf8mb3" | "utf8" | "ascii" => Ok(call("mysql_cast_char", vec![literal])),
+        _ => Err(Error::CharacterSet(charset)),
+    }
 }
 
 /// A column, a variable, or a call that MySQL writes without parentheses.
@@ -231,9 +290,12 @@ fn typed_string(data_type: &DataType, value: &ValueWithSpan) -> Result<Expr> {
 
 fn temporal(data_type: &str, text: &str) -> Option<Expr> {
     // The literal has as many fractional digits as are written.
-    let digits = text
-        .rsplit_once('.')
-        .map_or(0, |(_, fraction)| fraction.bytes().take_while(u8::is_ascii_digit).count().min(6));
+    let digits = match text.rsplit_once('.') {
+        // A point may stand between other fields too: the fraction comes after the seconds.
+        Some((before, _)) if data_type != "TIME" && !matches!(fields(before), 1 | 6) => 0,
+        Some((_, fraction)) => fraction.bytes().take_while(u8::is_ascii_digit).count().min(6),
+        None => 0,
+    };
     let precision = number(digits as u64);
     match data_type {
         "DATE" => Some(call("mysql_cast_date", vec![string(text)])),
@@ -241,6 +303,11 @@ fn temporal(data_type: &str, text: &str) -> Option<Expr> {
         "TIMESTAMP" | "DATETIME" => Some(call("mysql_cast_datetime", vec![string(text), precision])),
         _ => None,
     }
+}
+
+/// How many numbers a text has.
+fn fields(text: &str) -> usize {
+    text.split(|character: char| !character.is_ascii_digit()).filter(|part| !part.is_empty()).count()
 }
 
 fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> {
@@ -284,8 +351,12 @@ fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> 
         }
         other => return Err(Error::NotSupported(format!("operator {other}"))),
     };
-    number_of_bytes(&mut left);
-    number_of_bytes(&mut right);
+    // Bits of bytes stay bytes when one side says that it is binary.
+    let of_bits = matches!(operator, B::BitwiseOr | B::BitwiseAnd | B::BitwiseXor);
+    if !(of_bits && (is_binary(&left) || is_binary(&right))) {
+        number_of_bytes(&mut left);
+        number_of_bytes(&mut right);
+    }
     if matches!(operator, B::Plus | B::Minus | B::Multiply | B::Divide) {
         let literals = (digits_of(&left).is_some(), digits_of(&right).is_some());
         if literals.0 != literals.1 {
@@ -293,6 +364,11 @@ fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> 
         }
     }
     Ok(call(function, vec![left, right]))
+}
+
+/// Whether an operand is a binary string by what is written.
+fn is_binary(operand: &Expr) -> bool {
+    matches!(operand, Expr::Function(function) if function.name.to_string() == "mysql_cast_binary")
 }
 
 /// How many digits an integer literal has.

@@ -7,18 +7,25 @@ use sqlparser::ast::{
     FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Value, WindowType,
 };
 
-use super::super::grammar::{call, string};
+use super::super::front::literal_string;
+use super::super::grammar::{call, number, string};
 use super::expression::{move_date, truth};
 use super::tree::children;
 use super::{Rewriter, lower};
 use crate::engine::error::{Error, Result};
+use crate::engine::nearest::Hint;
 
 impl Rewriter<'_> {
     /// Rewrites a call and its arguments.
     pub(super) fn function(&mut self, mut function: Function) -> Result<Expr> {
         let name = match function.name.0.as_slice() {
             [ObjectNamePart::Identifier(name)] => name.value.to_lowercase(),
-            _ => return Err(Error::UnknownFunction(function.name.to_string())),
+            _ => {
+                return Err(Error::UnknownFunction {
+                    name: function.name.to_string(),
+                    hint: Hint::default(),
+                });
+            }
         };
         function.name = ObjectName::from(vec![Ident::new(name.as_str())]);
         function.uses_odbc_syntax = false;
@@ -87,6 +94,17 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
             Ok([unit, amount, date]) => Ok(call("mysql_date_add", vec![date, amount, unit])),
             Err(_) => wrong_count(),
         },
+        "mysql_character_set" => Err(match arguments.get(1).and_then(literal_string) {
+            Some(charset) => Error::CharacterSet(charset.to_lowercase()),
+            None => Error::Arguments(name.to_owned()),
+        }),
+        "coercibility" => match <[Expr; 1]>::try_from(arguments) {
+            Ok([argument]) => {
+                let level = coercibility(&argument);
+                Ok(call("coercibility", vec![argument, number(level)]))
+            }
+            Err(_) => wrong_count(),
+        },
         "schema" => Ok(call("database", arguments)),
         "values" | "default" => Err(Error::NotSupported(name.to_uppercase())),
         _ => {
@@ -96,6 +114,22 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
             put_arguments(&mut function, arguments);
             Ok(Expr::Function(function))
         }
+    }
+}
+
+/// How strongly a text holds to its collation: what the server tells 3, a column 2, everything else as a literal 4.
+fn coercibility(argument: &Expr) -> u64 {
+    match argument {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Subquery(_) => 2,
+        Expr::Function(function) => {
+            let told = ["user", "current_user", "session_user", "system_user", "version", "database"];
+            if told.contains(&function.name.to_string().as_str()) {
+                return 3;
+            }
+            let mut argument = Expr::Function(function.clone());
+            children(&mut argument).into_iter().map(|part| coercibility(part)).min().unwrap_or(4)
+        }
+        _ => 4,
     }
 }
 

@@ -13,6 +13,7 @@ use super::super::grammar::{binary, call};
 use super::Rewriter;
 use super::tree::children;
 use crate::engine::error::{Error, Result};
+use crate::engine::nearest::Hint;
 
 /// Functions that make one value of many rows.
 const AGGREGATES: &[&str] = &[
@@ -159,7 +160,11 @@ fn resolve_key(
     }
     let position = digits.parse::<usize>().ok().and_then(|ordinal| ordinal.checked_sub(1));
     let Some((name, Some(expression))) = position.and_then(|position| outputs.get(position)) else {
-        return Err(Error::UnknownColumn { column: digits, clause: "group statement".to_owned() });
+        return Err(Error::UnknownColumn {
+            column: digits,
+            clause: "group statement".to_owned(),
+            hint: Hint::default(),
+        });
     };
     let mut expression = expression.clone();
     if has_aggregate(&mut expression) {
@@ -190,7 +195,11 @@ fn resolve_order(
         && !has_wildcard
         && !digits.parse::<usize>().is_ok_and(|ordinal| (1..=outputs.len()).contains(&ordinal))
     {
-        return Err(Error::UnknownColumn { column: digits.to_owned(), clause: "order clause".to_owned() });
+        return Err(Error::UnknownColumn {
+            column: digits.to_owned(),
+            clause: "order clause".to_owned(),
+            hint: Hint::default(),
+        });
     }
     if let Expr::Identifier(column) = key
         && let Some(name) = renamed.get(&column.value)

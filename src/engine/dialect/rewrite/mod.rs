@@ -2,12 +2,15 @@
 //!
 //! It knows syntax: names are lower-cased, not resolved; what depends on types is decided when the query is planned.
 
+mod conversion;
 mod expression;
 mod functions;
 mod grouping;
 mod outputs;
 mod tree;
 mod variables;
+
+pub use conversion::{convert_columns, converted};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -22,7 +25,7 @@ use sqlparser::tokenizer::TokenWithSpan;
 
 use super::Mode;
 use super::front::table_name;
-use super::grammar::call;
+use super::grammar::{call, number};
 use super::statement::{Heading, Query, TableName};
 use crate::engine::error::{Error, Result};
 
@@ -387,6 +390,19 @@ fn count_of(mut query: ast::Query) -> Expr {
         }
     }
     Expr::Subquery(Box::new(query))
+}
+
+/// `SELECT 1 FROM (query) AS rows (columns) WHERE condition`; nothing of it is rewritten yet.
+fn rows_where(query: ast::Query, columns: Vec<Ident>, condition: Expr) -> ast::Query {
+    let columns =
+        columns.into_iter().map(|name| ast::TableAliasColumnDef { name, data_type: None }).collect();
+    let alias = TableAlias { explicit: true, name: Ident::with_quote('`', "__rows"), columns, at: None };
+    let relation =
+        TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
+    let from = vec![TableWithJoins { relation, joins: Vec::new() }];
+    let mut select = select_of(vec![SelectItem::UnnamedExpr(number(1))], from);
+    select.selection = Some(condition);
+    query_of(SetExpr::Select(Box::new(select)))
 }
 
 /// COUNT(*) of a COUNT without arguments.

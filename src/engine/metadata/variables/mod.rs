@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::engine::dialect;
 use crate::engine::error::{Error, Result};
 use crate::engine::functions::Warning;
+use crate::engine::nearest::nearest;
 use definitions::{Definition, Effect, Scope};
 use value::Value;
 
@@ -327,7 +328,10 @@ fn scope_error(definition: &Definition, kind: &'static str) -> Error {
 fn definition(name: &str) -> Result<&'static Definition> {
     let lower = name.to_ascii_lowercase();
     let found = definitions::ALL.binary_search_by(|definition| definition.name.cmp(lower.as_str()));
-    found.map(|at| &definitions::ALL[at]).map_err(|_| Error::UnknownVariable(name.into()))
+    found.map(|at| &definitions::ALL[at]).map_err(|_| Error::UnknownVariable {
+        name: name.into(),
+        hint: nearest(name, definitions::ALL.iter().map(|definition| definition.name)),
+    })
 }
 
 #[cfg(test)]
