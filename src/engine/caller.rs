@@ -25,6 +25,7 @@ use super::functions::session::SessionValues;
 use super::life::Life;
 use super::metadata::variables::Variables;
 use super::metadata::{self, Counters, MetadataContext};
+use super::nearest::nearest;
 use super::planner::{Pinned, Settings, Statement, Tables};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
@@ -151,7 +152,7 @@ impl Caller {
         query: &Query,
         tables: &Tables,
     ) -> Result<LogicalPlan> {
-        names::check_functions(&query.ast, statement)?;
+        names::check_functions(&query.ast, statement, self.state.database.as_deref())?;
         let mut tree = query.ast.clone();
         names::shorten_qualifiers(&mut tree);
         statement.logical(tree, tables).map_err(|error| names::locate(error, &query.ast))
@@ -244,10 +245,16 @@ impl Caller {
         name: &TableName,
     ) -> Result<Pinned> {
         let (database, table) = key;
-        let missing = || Error::NoSuchTable {
-            database: name.database.clone().or_else(|| self.state.database.clone()).unwrap_or_default(),
-            table: name.table.clone(),
-        };
+        if let Some(found) = self.state.temporary.get(key) {
+            return Ok(Pinned {
+                database: found.database.clone(),
+                table: found.name.clone(),
+                columns: Arc::clone(&found.columns),
+                max_characters: Arc::clone(&found.max_characters),
+                provider: found.provider()?,
+                of_lake: true,
+            });
+        }
         if let Some(found) = metadata::resolve(database, table, context) {
             let metadata::MetadataTable { database, name, columns, max_characters, provider } = found?;
             return Ok(Pinned {
@@ -262,7 +269,11 @@ impl Caller {
         let database = context.snapshot.databases.get(database).ok_or_else(|| {
             Error::UnknownDatabase(name.database.clone().unwrap_or_else(|| database.clone()))
         })?;
-        let table = database.tables.get(table).ok_or_else(missing)?;
+        let table = database.tables.get(table).ok_or_else(|| Error::NoSuchTable {
+            database: name.database.clone().or_else(|| self.state.database.clone()).unwrap_or_default(),
+            table: name.table.clone(),
+            hint: nearest(&name.table, database.tables.values().map(|table| &*table.name)),
+        })?;
         let (columns, provider) = table.pin_with_columns().await?;
         Ok(Pinned {
             database: table.database.clone(),
@@ -302,6 +313,7 @@ impl Caller {
         let running = processes.iter().filter(|process| process.command != "Sleep").count();
         MetadataContext {
             snapshot: self.engine.catalog.snapshot(),
+            temporary: Arc::clone(&self.state.temporary),
             user: self.user.clone(),
             host: self.host.clone(),
             encryption: self.encryption.clone(),
@@ -328,6 +340,8 @@ impl Caller {
                 warnings: Arc::clone(&self.state.warnings),
                 now: self.now.timestamp_micros(),
                 group_concat_max_len: self.state.variables.group_concat_max_len(),
+                cte_max_recursion_depth: self.state.variables.cte_max_recursion_depth(),
+                locks: Some(Arc::clone(&self.state.locks)),
             },
             hash_join,
         }

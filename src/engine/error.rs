@@ -10,6 +10,7 @@ use datafusion::common::{DataFusionError, SchemaError};
 use parquet::errors::ParquetError;
 
 use super::functions;
+use super::nearest::{Hint, nearest};
 use crate::{catalog, views};
 
 /// A result whose error is the engine's.
@@ -50,6 +51,20 @@ pub enum Error {
     TooManyPlaceholders,
 
     // Names.
+    /// 1050.
+    #[error("Table '{0}' already exists")]
+    TableExists(String),
+    /// 1051: a table that DROP names is not there.
+    #[error("Unknown table '{0}'")]
+    UnknownTableToDrop(String),
+    /// 1044: a database that nothing may be made in.
+    #[error("Access denied for user '{user}' to database '{database}'")]
+    DatabaseDenied {
+        /// `user'@'host`, between the quotes of the text.
+        user: String,
+        /// The database's name.
+        database: String,
+    },
     /// 1046: a table without a database, and there is no default one.
     #[error("No database selected")]
     NoDatabase,
@@ -57,12 +72,14 @@ pub enum Error {
     #[error("Unknown database '{0}'")]
     UnknownDatabase(String),
     /// 1146.
-    #[error("Table '{database}.{table}' doesn't exist")]
+    #[error("Table '{database}.{table}' doesn't exist{hint}")]
     NoSuchTable {
         /// The database's name.
         database: String,
         /// The table's name.
         table: String,
+        /// Which table may have been meant.
+        hint: Hint,
     },
     /// 1050: a table or a view has this name.
     #[error("Table '{0}' already exists")]
@@ -95,12 +112,14 @@ pub enum Error {
     #[error("Not unique table/alias: '{0}'")]
     NotUniqueTable(String),
     /// 1054.
-    #[error("Unknown column '{column}' in '{clause}'")]
+    #[error("Unknown column '{column}' in '{clause}'{hint}")]
     UnknownColumn {
         /// The column as it was written.
         column: String,
         /// `field list`, `where clause`, `group statement`, `having clause`, `order clause`, `on clause`.
         clause: String,
+        /// Which column may have been meant.
+        hint: Hint,
     },
     /// 1052.
     #[error("Column '{column}' in {clause} is ambiguous")]
@@ -130,8 +149,13 @@ pub enum Error {
     #[error("Every derived table must have its own alias")]
     DerivedWithoutAlias,
     /// 1305.
-    #[error("FUNCTION {0} does not exist")]
-    UnknownFunction(String),
+    #[error("FUNCTION {name} does not exist{hint}")]
+    UnknownFunction {
+        /// As it was called, with the database where it would be a stored one.
+        name: String,
+        /// Which function may have been meant.
+        hint: Hint,
+    },
     /// 1582.
     #[error("Incorrect parameter count in the call to native function '{0}'")]
     ParameterCount(String),
@@ -175,8 +199,13 @@ pub enum Error {
 
     // Variables.
     /// 1193.
-    #[error("Unknown system variable '{0}'")]
-    UnknownVariable(String),
+    #[error("Unknown system variable '{name}'{hint}")]
+    UnknownVariable {
+        /// The variable's name.
+        name: String,
+        /// Which variable may have been meant.
+        hint: Hint,
+    },
     /// 1231.
     #[error("Variable '{name}' can't be set to the value of '{value}'")]
     VariableValue {
@@ -245,6 +274,24 @@ pub enum Error {
     NotOwner(u64),
 
     // Values.
+    /// 1172: more than one row for variables.
+    #[error("Result consisted of more than one row")]
+    TooManyRows,
+    /// 1048.
+    #[error("Column '{0}' cannot be null")]
+    NullColumn(String),
+    /// 1364.
+    #[error("Field '{0}' doesn't have a default value")]
+    NoDefault(String),
+    /// 1264.
+    #[error("Out of range value for column '{0}'")]
+    OutOfColumn(String),
+    /// 1366: a value would have to be changed to fit its column.
+    #[error("{0}")]
+    Unfit(String),
+    /// 1136: a row of an INSERT, counted from 1.
+    #[error("Column count doesn't match value count at row {0}")]
+    ValueCount(usize),
     /// 1300: a text is not valid in its character set.
     #[error("Invalid utf8mb4 character string")]
     InvalidCharacters,
@@ -294,6 +341,9 @@ pub enum Error {
     View(String),
 
     // Limits.
+    /// 1114: a temporary table needs more memory than there is.
+    #[error("The table '{0}' is full")]
+    TableFull(String),
     /// 1038: memory for one statement, or for all of them, is used up.
     #[error("Out of memory: {0}")]
     Memory(String),
@@ -303,6 +353,11 @@ pub enum Error {
     /// 1203: more statements wait than may wait, or one waited too long.
     #[error("Too many running queries: {0}")]
     Busy(String),
+    /// 3636: a recursive CTE does not end.
+    #[error(
+        "Recursive query aborted after {0} iterations. Try increasing @@cte_max_recursion_depth to a larger value."
+    )]
+    RecursionDepth(u64),
     /// 1317.
     #[error("Query execution was interrupted")]
     Interrupted,
@@ -329,6 +384,16 @@ impl Error {
             Self::TooComplex(_) => (1436, "HY000"),
             Self::TooManyPlaceholders => (1390, "HY000"),
             Self::NoDatabase => (1046, "3D000"),
+            Self::TableExists(_) => (1050, "42S01"),
+            Self::UnknownTableToDrop(_) => (1051, "42S02"),
+            Self::DatabaseDenied { .. } => (1044, "42000"),
+            Self::TooManyRows => (1172, "42000"),
+            Self::NullColumn(_) => (1048, "23000"),
+            Self::NoDefault(_) => (1364, "HY000"),
+            Self::OutOfColumn(_) => (1264, "22003"),
+            Self::Unfit(_) => (1366, "HY000"),
+            Self::ValueCount(_) => (1136, "21S01"),
+            Self::TableFull(_) => (1114, "HY000"),
             Self::UnknownDatabase(_) => (1049, "42000"),
             Self::NoSuchTable { .. } => (1146, "42S02"),
             Self::TableExists(_) => (1050, "42S01"),
@@ -343,7 +408,7 @@ impl Error {
             Self::ViewColumns => (1353, "HY000"),
             Self::ViewRecursion { .. } => (1462, "HY000"),
             Self::DerivedWithoutAlias => (1248, "42000"),
-            Self::UnknownFunction(_) => (1305, "42000"),
+            Self::UnknownFunction { .. } => (1305, "42000"),
             Self::ParameterCount(_) => (1582, "42000"),
             Self::Arguments(_) => (1210, "HY000"),
             Self::UnknownStatement { .. } => (1243, "HY000"),
@@ -353,7 +418,7 @@ impl Error {
             Self::ColumnCount => (1222, "21000"),
             Self::OperandColumns(_) => (1241, "21000"),
             Self::SubqueryRows => (1242, "21000"),
-            Self::UnknownVariable(_) => (1193, "HY000"),
+            Self::UnknownVariable { .. } => (1193, "HY000"),
             Self::VariableValue { .. } => (1231, "42000"),
             Self::VariableType(_) => (1232, "42000"),
             Self::VariableScope { .. } => (1238, "HY000"),
@@ -379,6 +444,7 @@ impl Error {
             Self::Memory(_) => (1038, "HY001"),
             Self::DiskFull(_) => (1021, "HY000"),
             Self::Busy(_) => (1203, "42000"),
+            Self::RecursionDepth(_) => (3636, "HY000"),
             Self::Interrupted => (1317, "70100"),
             Self::Timeout => (3024, "HY000"),
             Self::Shutdown => (1053, "08S01"),
@@ -438,6 +504,11 @@ impl Error {
             DataFusionError::ObjectStore(inner) => Self::of_store(inner),
             DataFusionError::IoError(inner) => Self::of_io(inner),
             DataFusionError::SQL(inner, _) => Self::Invalid(inner.to_string()),
+            DataFusionError::NotImplemented(what)
+                if what.contains("Physical plan does not support logical") =>
+            {
+                Self::NotSupported("a subquery that compares with outer columns in this way".into())
+            }
             DataFusionError::NotImplemented(what) => Self::NotSupported(first_line(what)),
             DataFusionError::Plan(what) => Self::of_plan(what),
             DataFusionError::Execution(what) => Self::of_execution(what),
@@ -508,9 +579,11 @@ impl Error {
     fn of_schema(error: &SchemaError) -> Self {
         let clause = || "field list".to_owned();
         match error {
-            SchemaError::FieldNotFound { field, .. } => {
-                Self::UnknownColumn { column: column_name(field), clause: clause() }
-            }
+            SchemaError::FieldNotFound { field, valid_fields } => Self::UnknownColumn {
+                column: column_name(field),
+                clause: clause(),
+                hint: nearest(&field.name, valid_fields.iter().map(|known| known.name.as_str())),
+            },
             SchemaError::AmbiguousReference { field } => {
                 Self::AmbiguousColumn { column: field.name.clone(), clause: clause() }
             }
@@ -561,7 +634,7 @@ impl Error {
     fn of_plan(what: &str) -> Self {
         if let Some(rest) = what.strip_prefix("Invalid function '") {
             let name = rest.split('\'').next().unwrap_or(rest);
-            return Self::UnknownFunction(name.to_owned());
+            return Self::UnknownFunction { name: name.to_owned(), hint: Hint::default() };
         }
         if what.starts_with("Projections require unique expression names") {
             return Self::DuplicateColumn(between(what, "expression \"", "\"").unwrap_or(what).to_owned());

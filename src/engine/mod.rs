@@ -10,8 +10,10 @@ mod caller;
 mod columns;
 mod explain;
 mod names;
+mod nearest;
 mod show;
 mod statements;
+mod temporary;
 pub mod views;
 mod wildcards;
 
@@ -19,6 +21,7 @@ mod compact;
 mod life;
 mod planner;
 mod semijoin;
+mod recursion;
 mod yielding;
 
 mod admission;

@@ -8,11 +8,12 @@ use datafusion::sql::sqlparser::ast::{self, Visit, VisitMut, Visitor, VisitorMut
 use super::dialect;
 use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
+use super::nearest::{Hint, nearest};
 use super::planner::Statement;
 
 /// Error 1305 for the first function that does not exist.
-pub fn check_functions(query: &ast::Query, statement: &Statement) -> Result<()> {
-    struct Check<'a>(&'a Statement);
+pub fn check_functions(query: &ast::Query, statement: &Statement, database: Option<&str>) -> Result<()> {
+    struct Check<'a>(&'a Statement, Option<&'a str>);
 
     impl Visitor for Check<'_> {
         type Break = Error;
@@ -26,12 +27,21 @@ pub fn check_functions(query: &ast::Query, statement: &Statement) -> Result<()> 
             };
             match name {
                 Some(name) if self.0.knows_function(&name) => ControlFlow::Continue(()),
-                _ => ControlFlow::Break(Error::UnknownFunction(function.name.to_string())),
+                Some(name) => {
+                    let hint = nearest(&name, self.0.function_names());
+                    // As a stored function it would be the default database's.
+                    let name = self.1.map_or_else(|| name.clone(), |database| format!("{database}.{name}"));
+                    ControlFlow::Break(Error::UnknownFunction { name, hint })
+                }
+                None => {
+                    let name = function.name.to_string().replace('`', "");
+                    ControlFlow::Break(Error::UnknownFunction { name, hint: Hint::default() })
+                }
             }
         }
     }
 
-    match query.visit(&mut Check(statement)) {
+    match query.visit(&mut Check(statement, database)) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
@@ -122,9 +132,9 @@ fn visible_name(table: &ast::TableFactor) -> Option<String> {
 /// Tells the clause where the column of an error stands, as MySQL does.
 pub fn locate(error: Error, query: &ast::Query) -> Error {
     match error {
-        Error::UnknownColumn { column, .. } => {
+        Error::UnknownColumn { column, hint, .. } => {
             let clause = clause_of(&column, query).into();
-            Error::UnknownColumn { column, clause }
+            Error::UnknownColumn { column, clause, hint }
         }
         Error::AmbiguousColumn { column, .. } => {
             let clause = clause_of(&column, query).into();

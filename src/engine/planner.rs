@@ -36,6 +36,8 @@ use super::error::{Error, Result};
 use super::functions::{self, Functions};
 use super::memory::Limits;
 use super::semijoin::SemiJoinsFirst;
+use super::nearest::Hint;
+use super::recursion::LimitRecursion;
 use super::yielding::YieldInJoins;
 use crate::catalog;
 use crate::config::Config;
@@ -141,7 +143,7 @@ pub struct Pinned {
     pub max_characters: Arc<[Option<u32>]>,
     /// What is scanned.
     pub provider: Arc<dyn TableProvider>,
-    /// Whether it reads files, not only what the server knows of itself.
+    /// Whether it has rows of its own, and is not only what the server knows of itself.
     pub of_lake: bool,
 }
 
@@ -259,6 +261,14 @@ impl Statement {
         self.state
     }
 
+    /// The functions that a statement may call, but for those that stand for operators.
+    pub fn function_names(&self) -> impl Iterator<Item = &str> {
+        let names = self.functions.keys().chain(self.state.scalar_functions().keys());
+        let names = names.chain(self.state.aggregate_functions().keys());
+        let names = names.chain(self.state.window_functions().keys());
+        names.map(String::as_str).filter(|name| !name.starts_with("mysql_"))
+    }
+
     /// Whether a function of this name exists, of whatever kind.
     pub fn knows_function(&self, name: &str) -> bool {
         self.functions.contains_key(name)
@@ -271,6 +281,7 @@ impl Statement {
 /// DataFusion's rules, and ours that must come last.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
+    rules.push(Arc::new(LimitRecursion));
     rules.push(Arc::new(CompactTexts));
     rules.push(Arc::new(YieldInJoins));
     rules
@@ -338,6 +349,7 @@ impl ContextProvider for Names<'_> {
                     .unwrap_or_default()
                     .to_owned(),
                 table: name.table().to_owned(),
+                hint: Hint::default(),
             }
             .into()),
         }
@@ -387,7 +399,10 @@ impl ContextProvider for Names<'_> {
         arguments: Vec<Expr>,
     ) -> DataFusionResult<Arc<dyn TableSource>> {
         if name != "calendar" {
-            return Err(DataFusionError::from(Error::UnknownFunction(name.to_owned())));
+            return Err(DataFusionError::from(Error::UnknownFunction {
+                name: name.to_owned(),
+                hint: Hint::default(),
+            }));
         }
         let (first, last) = match arguments.as_slice() {
             [] => calendar::ALL,
