@@ -1,10 +1,11 @@
-# Four commands: `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets.
+# `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets; `make test-differential`
+# compares random expressions with a MariaDB server, `ORACLE=user@host:port`.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 VENV := $(abspath $(CARGO_TARGET_DIR))/venv
 
-.PHONY: demo test lint clients clean
+.PHONY: demo test test-differential lint clients clean
 
 # Makes the sample lake in ./lakefront-demo if it is not there, and serves it.
 demo:
@@ -14,6 +15,12 @@ demo:
 # All tests, with real client programs. Some suites need files that lie beside the clone; they say so when they are not there.
 test: clients
 	LAKEFRONT_CLIENTS=$(VENV) cargo test
+
+# Random expressions, here and on a server that serves as the oracle; another seed at every run.
+ORACLE ?= root@127.0.0.1:3306
+test-differential: clients
+	cargo test --no-run
+	$(VENV)/bin/python tests/differential/differential.py --binary $(CARGO_TARGET_DIR)/debug/lakefront --oracle $(ORACLE)
 
 lint:
 	cargo fmt --check

@@ -49,6 +49,11 @@ async fn pymysql() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sqlalchemy() {
+    python("sqlalchemy_client.py", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mysql_connector_python_c() {
     python("connector_client.py", &["c"]).await;
 }
