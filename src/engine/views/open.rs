@@ -14,6 +14,7 @@ use crate::catalog::{self, TableId};
 use crate::engine::caller::Caller;
 use crate::engine::error::{Error, Result};
 use crate::engine::memory::QueryPool;
+use crate::engine::nearest::Hint;
 use crate::engine::runtime::Pulled;
 use crate::engine::session::Engine;
 use crate::views::provider::ViewTable;
@@ -45,7 +46,11 @@ impl Engine {
         self.front
             .run(async move {
                 let tables = caller.resolve(std::slice::from_ref(&name), true).await?;
-                let missing = || Error::NoSuchTable { database: id.database.clone(), table: id.name.clone() };
+                let missing = || Error::NoSuchTable {
+                    database: id.database.clone(),
+                    table: id.name.clone(),
+                    hint: Hint::default(),
+                };
                 let pinned = tables.by_key(&id.database, &id.name).ok_or_else(missing)?;
                 let provider = Arc::clone(&pinned.provider);
                 let any: &dyn Any = provider.as_ref();
