@@ -51,12 +51,6 @@ pub enum Error {
     TooManyPlaceholders,
 
     // Names.
-    /// 1050.
-    #[error("Table '{0}' already exists")]
-    TableExists(String),
-    /// 1051: a table that DROP names is not there.
-    #[error("Unknown table '{0}'")]
-    UnknownTableToDrop(String),
     /// 1044: a database that nothing may be made in.
     #[error("Access denied for user '{user}' to database '{database}'")]
     DatabaseDenied {
@@ -84,7 +78,7 @@ pub enum Error {
     /// 1050: a table or a view has this name.
     #[error("Table '{0}' already exists")]
     TableExists(String),
-    /// 1051: DROP VIEW of what is not there; the names, separated by commas.
+    /// 1051: DROP of what is not there; the names, separated by commas.
     #[error("Unknown table '{0}'")]
     UnknownView(String),
     /// 1347: a table, or a view of the other kind, where a view is meant.
@@ -384,8 +378,6 @@ impl Error {
             Self::TooComplex(_) => (1436, "HY000"),
             Self::TooManyPlaceholders => (1390, "HY000"),
             Self::NoDatabase => (1046, "3D000"),
-            Self::TableExists(_) => (1050, "42S01"),
-            Self::UnknownTableToDrop(_) => (1051, "42S02"),
             Self::DatabaseDenied { .. } => (1044, "42000"),
             Self::TooManyRows => (1172, "42000"),
             Self::NullColumn(_) => (1048, "23000"),

@@ -180,7 +180,7 @@ fn drop(session: &mut Session, names: &[TableName], if_exists: bool, temporary: 
         if !temporary && (of_lake || metadata::is_system(&key.0)) {
             return Err(statements::refused(session, "DROP TABLE".to_owned(), Some(name.clone())));
         }
-        let unknown = Error::UnknownTableToDrop(format!("{}.{}", key.0, name.table));
+        let unknown = Error::UnknownView(format!("{}.{}", key.0, name.table));
         if !if_exists {
             return Err(unknown);
         }
