@@ -58,7 +58,7 @@ fn aes_decrypt(call: &Call<'_>) -> Result<ArrayRef> {
     let (text, password) = (call.bytes(0)?, call.bytes(1)?);
     call.blobs(|row, out| {
         let (text, password) = (text.at(row)?, password.at(row)?);
-        if text.is_empty() || text.len() % BLOCK != 0 {
+        if text.is_empty() || !text.len().is_multiple_of(BLOCK) {
             return None;
         }
         let cipher = cipher(password);

@@ -26,6 +26,7 @@ use super::dialect::statement::{Query, Statement, TableName};
 use super::error::{Error, Result};
 use super::functions;
 use super::metadata::variables::Variables;
+use super::nearest::nearest;
 use super::planner::{Pinned, Tables};
 use super::session::State;
 use super::{answer, dialect, wildcards};
@@ -354,7 +355,11 @@ fn day_of(materialized: &Materialized, columns: &[catalog::Column]) -> Result<Op
     match column {
         Some(column) if column.data_type == DataType::Date32 => Ok(Some(name.to_lowercase())),
         Some(_) => Err(Error::Invalid(format!("PARTITION BY `{name}`: a day is a column of type DATE"))),
-        None => Err(Error::UnknownColumn { column: name.clone(), clause: "partition by".into() }),
+        None => Err(Error::UnknownColumn {
+            column: name.clone(),
+            clause: "partition by".into(),
+            hint: nearest(name, columns.iter().map(|column| column.name.as_str())),
+        }),
     }
 }
 
