@@ -4,6 +4,7 @@ CREATE MATERIALIZED VIEW mart.weekly_active_users
   REFRESH ON CHANGE
   DEPENDS ON (mart.user_days WINDOW 6 DAY PRECEDING)
   WHEN STALE INLINE
-AS SELECT c.day, u.region, COUNT(DISTINCT u.user_id) AS players
-FROM calendar() c JOIN mart.user_days u ON u.day BETWEEN c.day - INTERVAL 6 DAY AND c.day
-GROUP BY c.day, u.region;
+AS SELECT d.day, u.region, COUNT(DISTINCT u.user_id) AS players
+FROM (SELECT DISTINCT day FROM mart.user_days) d
+JOIN mart.user_days u ON u.day BETWEEN d.day - INTERVAL 6 DAY AND d.day
+GROUP BY d.day, u.region;

@@ -54,6 +54,8 @@ pub struct Input {
     pub filters: Vec<Expr>,
     /// Whether its changes make days stale.
     pub is_followed: bool,
+    /// Whether a day of the view has no rows unless this has.
+    pub is_required: bool,
 }
 
 /// Which days of an input a day of a view reads.
@@ -149,6 +151,10 @@ impl Lineage {
             inputs.push(input);
         }
         let whole = why_whole(body, plan, &inputs, state, day)?;
+        for (index, input) in inputs.iter_mut().enumerate().filter(|(_, input)| input.days != Days::All) {
+            let alone: Vec<bool> = (0..days.len()).map(|other| other == index).collect();
+            input.is_required = is_empty_without(plan, &alone, state)?;
+        }
         Ok(Self { inputs, whole })
     }
 
@@ -174,7 +180,7 @@ impl Input {
             TableId::new(scan.table_name.schema().unwrap_or_default(), scan.table_name.table())
         });
         let is_followed = !declared.iter().any(|declared| declared.id == id && declared.window.is_none());
-        Ok(Self { id, days: Days::All, filters: scan.filters.clone(), is_followed })
+        Ok(Self { id, days: Days::All, filters: scan.filters.clone(), is_followed, is_required: false })
     }
 }
 

@@ -7,7 +7,7 @@
 //!           └─ all others ─→ the view's query, restricted to their days ──┴─→ one plan
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -182,14 +182,7 @@ impl ViewTable {
             units.inputs.push(days);
         }
 
-        let mut candidates: Vec<Option<i32>> = vec![];
-        for (input, days) in self.lineage.inputs.iter().zip(&units.inputs) {
-            if let Days::At(offsets) = &input.days {
-                candidates.extend(days.keys().flat_map(|day| readers(*day, offsets)));
-            }
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
+        let candidates: Vec<Option<i32>> = self.candidates(&units.inputs).into_iter().collect();
         let kept = wanted(&candidates);
         for day in candidates.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(day, _)| day) {
             match day.map(|number| (number, unit_of(number))) {
@@ -202,6 +195,23 @@ impl ViewTable {
             }
         }
         Ok(units)
+    }
+
+    /// The days of the view that may have rows: those that read a source day of every input without which
+    /// there are none; of any input, when no single one is needed.
+    fn candidates(&self, inputs: &[InputDays]) -> BTreeSet<Option<i32>> {
+        let windows = self.lineage.inputs.iter().zip(inputs).filter_map(|(input, days)| match &input.days {
+            Days::At(offsets) => {
+                let readers = days.keys().flat_map(|day| readers(*day, offsets));
+                Some((input.is_required, readers.collect::<BTreeSet<_>>()))
+            }
+            Days::All => None,
+        });
+        let (required, others): (Vec<_>, Vec<_>) = windows.partition(|(is_required, _)| *is_required);
+        let required = required.into_iter().map(|(_, days)| days);
+        required
+            .reduce(|all, days| all.intersection(&days).copied().collect())
+            .unwrap_or_else(|| others.into_iter().flat_map(|(_, days)| days).collect())
     }
 
     /// How a unit stands.

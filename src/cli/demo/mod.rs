@@ -1,7 +1,8 @@
 //! `lakefront demo`: makes a game company's sample lake when it is not there, and serves it.
 //!
 //! The lake is written beside its place and renamed when it is whole, so that an interrupted run leaves
-//! nothing that looks like a lake. The table files are those of the repository's `catalog/`.
+//! nothing that looks like a lake. The table and view files are those of the
+//! repository's `catalog/` and `sql/`.
 
 mod lake;
 mod players;
@@ -31,6 +32,16 @@ const CATALOG: &[(&str, &str)] = &[
     ("log/battle.yaml", include_str!("../../../catalog/log/battle.yaml")),
     ("log/login.yaml", include_str!("../../../catalog/log/login.yaml")),
     ("log/purchase.yaml", include_str!("../../../catalog/log/purchase.yaml")),
+];
+
+/// The view files, by their path below the directory of views.
+const VIEWS: &[(&str, &str)] = &[
+    ("mart/achievements.sql", include_str!("../../../sql/mart/achievements.sql")),
+    ("mart/daily_active_users.sql", include_str!("../../../sql/mart/daily_active_users.sql")),
+    ("mart/daily_revenue.sql", include_str!("../../../sql/mart/daily_revenue.sql")),
+    ("mart/retention.sql", include_str!("../../../sql/mart/retention.sql")),
+    ("mart/user_days.sql", include_str!("../../../sql/mart/user_days.sql")),
+    ("mart/weekly_active_users.sql", include_str!("../../../sql/mart/weekly_active_users.sql")),
 ];
 
 /// The config of the demo: everything beside this file.
@@ -67,7 +78,9 @@ pub fn make(directory: &Path, days: u32, threads: usize) -> Result<()> {
     for (name, text) in CATALOG {
         write_file(&directory.join("catalog").join(name), text)?;
     }
-    create_directory(&directory.join("sql"))?;
+    for (name, text) in VIEWS {
+        write_file(&directory.join("sql").join(name), text)?;
+    }
     write_file(&directory.join("lakefront.yaml"), CONFIG)?;
 
     let unfinished = directory.join("lake.unfinished");
@@ -176,14 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn every_table_file_of_the_repository_is_in_the_demo() {
-        let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog");
-        let in_repository: Vec<PathBuf> = files(&catalog)
-            .into_keys()
-            .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-            .collect();
-        let embedded: Vec<PathBuf> = CATALOG.iter().map(|(name, _)| name.into()).collect();
-        assert_eq!(in_repository, embedded);
+    fn every_table_and_view_of_the_repository_is_in_the_demo() {
+        let check = |folder: &str, extension: &str, embedded: &[(&str, &str)]| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+            let in_repository: Vec<PathBuf> = files(&folder)
+                .into_keys()
+                .filter(|path| path.extension().is_some_and(|found| found == extension))
+                .collect();
+            let embedded: Vec<PathBuf> = embedded.iter().map(|(name, _)| name.into()).collect();
+            assert_eq!(in_repository, embedded);
+        };
+        check("catalog", "yaml", CATALOG);
+        check("sql", "sql", VIEWS);
     }
 
     /// All files below a directory, by their path below it.

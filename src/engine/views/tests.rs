@@ -191,13 +191,16 @@ async fn an_answer_does_not_depend_on_what_is_published() {
     let weekly = "SELECT c.day, COUNT(DISTINCT l.user_id) AS players FROM calendar() c \
                   JOIN log.login l ON l.day BETWEEN c.day - INTERVAL 2 DAY AND c.day GROUP BY c.day";
     let on_view = "SELECT day, SUM(players) AS players FROM mart.daily GROUP BY day";
+    let back = "SELECT d.day, COUNT(*) AS players, COUNT(n.user_id) AS back FROM log.login d LEFT JOIN log.login n \
+                ON n.user_id = d.user_id AND n.day = d.day + INTERVAL 1 DAY GROUP BY d.day";
     lake.define(vec![
+        windows(daily("back", back), "login", 0, 1),
         daily("daily", query),
         windows(daily("weekly", weekly), "login", 2, 0),
         daily("total", on_view),
         plain("plain", "SELECT * FROM mart.daily WHERE players > 2"),
     ]);
-    for (view, query) in [("daily", query), ("weekly", weekly), ("total", on_view)] {
+    for (view, query) in [("daily", query), ("weekly", weekly), ("total", on_view), ("back", back)] {
         let of_view = lake.answer(&format!("SELECT * FROM mart.{view} ORDER BY day")).await;
         let of_query = lake.answer(&format!("SELECT * FROM ({query}) q ORDER BY day")).await;
         assert_eq!(of_view, of_query, "{view}");
@@ -214,6 +217,27 @@ async fn an_answer_does_not_depend_on_what_is_published() {
         lake.answer("SELECT COUNT(*) AS n FROM mart.plain").await,
         lake.answer(&format!("SELECT COUNT(*) AS n FROM ({query}) q WHERE players > 2")).await
     );
+}
+
+#[tokio::test]
+async fn only_days_that_may_have_rows_are_units() {
+    let lake = Lake::new().await;
+    let check = async |view: Definition, expected: (usize, &str, &str)| {
+        lake.define(vec![view.clone()]);
+        let open = lake.engine.open_view(&TableId::new("mart", "v")).await.unwrap();
+        let units = open.table().units(&|days| vec![true; days.len()]).await.unwrap();
+        let shown: Vec<String> = units.expected.keys().map(ToString::to_string).collect();
+        let told = (shown.len(), shown.first().unwrap().as_str(), shown.last().unwrap().as_str());
+        assert_eq!(told, expected, "{}", view.query);
+    };
+    check(daily("v", "SELECT day, n FROM log.login"), (10, "2026-09-01", "2026-09-10")).await;
+    let both = "SELECT l.day, p.n FROM log.login l JOIN log.purchase p ON p.day = l.day";
+    check(daily("v", both), (5, "2026-09-03", "2026-09-07")).await;
+    let either = "SELECT day, n FROM log.login UNION ALL SELECT day, n FROM log.purchase";
+    check(daily("v", either), (10, "2026-09-01", "2026-09-10")).await;
+    let next =
+        "SELECT p.day, l.n FROM log.purchase p LEFT JOIN log.login l ON l.day = p.day + INTERVAL 1 DAY";
+    check(windows(daily("v", next), "login", 0, 1), (5, "2026-09-03", "2026-09-07")).await;
 }
 
 #[tokio::test]
