@@ -21,6 +21,7 @@ use super::answer::Column;
 use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
 use super::functions::Context;
+use super::functions::locks::SessionLocks;
 use super::functions::session::SessionValues;
 use super::life::Life;
 use super::metadata::variables::Variables;
@@ -106,7 +107,7 @@ impl Caller {
         let time_zone = variables.time_zone().parse().unwrap_or_else(|_| utc());
         Self {
             engine: Arc::clone(engine),
-            state: State::of_owner(variables),
+            state: State::of_owner(variables, Arc::new(SessionLocks::new(Arc::clone(&engine.locks), 0))),
             connection: 0,
             user: "lakefront".into(),
             host: "localhost".into(),

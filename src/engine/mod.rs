@@ -20,8 +20,8 @@ mod wildcards;
 mod compact;
 mod life;
 mod planner;
-mod semijoin;
 mod recursion;
+mod semijoin;
 mod yielding;
 
 mod admission;

@@ -162,7 +162,7 @@ async fn insert(
     let table = filled(session, table.as_ref().clone(), batches)?;
     Arc::make_mut(&mut session.state.temporary).insert(key, Arc::new(table));
     let info = format!("Records: {affected_rows}  Duplicates: 0  Warnings: 0");
-    Ok(Done { affected_rows, info, ..Done::default() })
+    Ok(Done { affected_rows, info })
 }
 
 fn drop(session: &mut Session, names: &[TableName], if_exists: bool, temporary: bool) -> Result<Done> {

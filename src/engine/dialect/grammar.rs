@@ -548,7 +548,9 @@ fn cast_to(parser: &mut Parser, value: Expr) -> Result<Expr, ParserError> {
         "CHAR" | "CHARACTER" | "NCHAR" | "VARCHAR" => {
             let sizes = sizes(parser)?;
             let cast = call("mysql_cast_char", with(sizes, &[]));
-            match charset(parser)? {
+            match charset(parser)?.map(|charset| charset.to_ascii_lowercase()) {
+                // A text is the same text in every set.
+                Some(known) if known != "binary" && CHARACTER_SETS.contains(&known.as_str()) => cast,
                 Some(charset) => in_character_set(cast, charset),
                 None => cast,
             }

@@ -293,7 +293,7 @@ impl Caller {
         let variables = self.owner_variables();
         let time_zone = variables.time_zone().parse().unwrap_or(self.time_zone);
         let warnings = Arc::clone(&self.state.warnings);
-        let state = State { warnings, ..State::of_owner(variables) };
+        let state = State { warnings, ..State::of_owner(variables, Arc::clone(&self.state.locks)) };
         Self { state, time_zone, ..self.clone() }
     }
 

@@ -173,7 +173,7 @@ fn unix_timestamp_type(types: &Types<'_>) -> Result<DataType> {
     };
     Ok(match digits {
         0 => DataType::Int64,
-        digits => DataType::Decimal128(11 + digits as u8, digits as i8),
+        digits => DataType::Decimal128(11 + digits, digits as i8),
     })
 }
 
