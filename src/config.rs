@@ -79,6 +79,8 @@ pub struct Config {
     pub max_allowed_packet: ByteSize,
     /// How long a shutdown waits for running queries before it cancels them.
     pub shutdown_timeout: Interval,
+    /// Whom to tell of what happens to views.
+    pub notify: Vec<Notify>,
     /// Which log lines are written: a level, or levels by module, as in `info,lakefront::lake=debug`.
     pub log: String,
     /// Log lines as text or as JSON.
@@ -120,6 +122,7 @@ impl Default for Config {
             connect_timeout: Interval(Duration::from_secs(10)),
             max_allowed_packet: ByteSize::mib(64),
             shutdown_timeout: Interval(Duration::from_secs(30)),
+            notify: Vec::new(),
             log: "info".into(),
             log_format: LogFormat::Text,
         }
@@ -207,6 +210,94 @@ impl Default for Cache {
     }
 }
 
+/// Whom to tell of what happens to views. Where both addresses are set, both are told.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notify {
+    /// An incoming webhook of Slack.
+    pub slack: Option<Secret>,
+    /// An address that takes a JSON document.
+    pub webhook: Option<Secret>,
+    /// What to tell; all when it is empty.
+    pub events: Vec<NotifyEvent>,
+}
+
+/// A kind of event.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyEvent {
+    /// A view's refresh failed; the first of a streak.
+    Failed,
+    /// It went well again.
+    Recovered,
+    /// A day is later than was declared.
+    Late,
+    /// What happened on a day.
+    Summary,
+    /// The scheduler stands still.
+    Scheduler,
+    /// Somebody tries it out.
+    Test,
+}
+
+impl NotifyEvent {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Recovered => "recovered",
+            Self::Late => "late",
+            Self::Summary => "summary",
+            Self::Scheduler => "scheduler",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// A text that nobody should read in a log. `${NAME}` in it is a variable of the environment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = String::deserialize(deserializer)?;
+        from_environment(&written).map(Self).map_err(de::Error::custom)
+    }
+}
+
+/// Puts variables of the environment in the place of their names.
+fn from_environment(written: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let mut rest = written;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after.split_once('}').ok_or("`${` without `}`")?;
+        #[expect(clippy::disallowed_methods, reason = "this module reads the environment")]
+        let value = std::env::var(name).map_err(|_| format!("the environment has no variable {name}"))?;
+        text = text + before + &value;
+        rest = after;
+    }
+    Ok(text + rest)
+}
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -290,6 +381,19 @@ impl Config {
         }
         if self.max_allowed_packet < ByteSize::mib(1) || self.max_allowed_packet > ByteSize::gib(1) {
             return Err(("max_allowed_packet".into(), "must be from 1MiB to 1GiB, as in MySQL"));
+        }
+        for (index, target) in self.notify.iter().enumerate() {
+            let addresses = [&target.slack, &target.webhook];
+            if addresses.iter().all(|address| address.is_none()) {
+                return Err((format!("notify[{index}]"), "set `slack` or `webhook` to an address"));
+            }
+            let is_address = |secret: &Secret| {
+                let url = url::Url::parse(secret.reveal());
+                url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            };
+            if !addresses.into_iter().flatten().all(is_address) {
+                return Err((format!("notify[{index}]"), "an address begins with https:// or http://"));
+            }
         }
         if let Some(prefix) = self.stores.keys().find(|prefix| !prefix.contains("://")) {
             return Err((format!("stores.{prefix}"), "a store is named by its URL, such as s3://bucket"));
@@ -600,6 +704,18 @@ mod tests {
         check(
             "stores: { game-lake: { region: eu-1 } }\n",
             "lakefront.yaml: stores.game-lake: a store is named by its URL, such as s3://bucket",
+        );
+        check(
+            "notify: [{ events: [late] }]\n",
+            "lakefront.yaml: notify[0]: set `slack` or `webhook` to an address",
+        );
+        check(
+            "notify: [{ slack: 'ftp://x' }]\n",
+            "lakefront.yaml: notify[0]: an address begins with https:// or http://",
+        );
+        check(
+            "notify:\n- webhook: https://x/${LAKEFRONT_NO_SUCH_VARIABLE}\n",
+            "lakefront.yaml:2: notify[0]: the environment has no variable LAKEFRONT_NO_SUCH_VARIABLE",
         );
         let unknown = read("listne: 127.0.0.1:3306\n").unwrap_err();
         assert!(

@@ -16,6 +16,7 @@ pub mod engine;
 
 pub mod views;
 
+pub mod notify;
 pub mod scheduler;
 
 pub mod auth;

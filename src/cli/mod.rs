@@ -2,6 +2,7 @@
 
 mod check;
 pub mod demo;
+mod notify;
 mod user;
 
 use std::net::SocketAddr;
@@ -67,6 +68,15 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "lakefront.yaml")]
         config: PathBuf,
     },
+    /// Send a message to everybody whom the config names under `notify`.
+    Notify {
+        /// Send a test message; nothing else can be sent by hand.
+        #[arg(long, required = true)]
+        test: bool,
+        /// The config file.
+        #[arg(long, value_name = "FILE", default_value = "lakefront.yaml")]
+        config: PathBuf,
+    },
     /// Add users, or change their passwords.
     #[command(subcommand)]
     User(user::Command),
@@ -78,6 +88,7 @@ impl Command {
             Self::Serve { config } => serve(Config::read(&config)?, |_| ()),
             Self::Demo { dir, days, listen, console } => demo::run(&dir, days, listen, console),
             Self::Check { config } => check::run(&Config::read(&config)?),
+            Self::Notify { config, .. } => notify::run(&Config::read(&config)?),
             Self::User(command) => user::run(&command),
         }
     }
