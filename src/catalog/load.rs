@@ -20,7 +20,8 @@ const CONCURRENCY: usize = 32;
 /// Largest table file: ten thousand columns fit.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Reads all table files. Tables of `before` whose files say the same are taken over.
+/// Reads all table files but those that are as they were listed `before`. Tables whose files say the same are
+/// taken over.
 pub async fn load(location: &Location, shared: &Arc<Shared>, before: &Snapshot) -> Result<Snapshot, Error> {
     let mut files: Vec<ObjectMeta> = location
         .store
@@ -33,11 +34,16 @@ pub async fn load(location: &Location, shared: &Arc<Shared>, before: &Snapshot) 
     }
     files.retain(|file| is_table_file(location, file));
     files.sort_unstable_by(|a, b| a.location.cmp(&b.location));
-    let reads = files.iter().map(|file| async { Ok::<_, Error>(read(location, file).await) });
-    let texts = lake::concurrently(reads, CONCURRENCY).await?;
+    let reads = files.iter().map(|file| async {
+        Ok::<_, Error>(match before.unchanged(location, file) {
+            Some(table) => Found::Unchanged(table),
+            None => Found::Text(read(location, file).await),
+        })
+    });
+    let found = lake::concurrently(reads, CONCURRENCY).await?;
 
     let mut snapshot = Snapshot::default();
-    for (file, text) in files.iter().zip(texts) {
+    for (file, found) in files.iter().zip(found) {
         let path = location.show(&file.location);
         let below: Vec<&str> = parts_below(location, file);
         let [database, name] = below[..] else {
@@ -45,21 +51,43 @@ pub async fn load(location: &Location, shared: &Arc<Shared>, before: &Snapshot) 
             continue;
         };
         let name = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        let known = before.databases.get(&database.to_lowercase());
-        let known = known.and_then(|database| database.tables.get(&name.to_lowercase()));
-        let table = match known {
-            Some(table) if text.as_ref().is_ok_and(|text| table.is_of(&path, text)) => Arc::clone(table),
-            _ => Arc::new(Table::new(database, name, &path, text, shared)),
+        let table = match (found, before.table(database, name)) {
+            (Found::Unchanged(table), _) => table,
+            (Found::Text(Ok(text)), Some(table)) if table.is_of(&path, &text) => Arc::clone(table),
+            (Found::Text(text), _) => Arc::new(Table::new(database, name, &path, text, shared)),
         };
         snapshot.insert(database, table);
     }
-    for problem in &snapshot.problems {
+    let told: Vec<String> = before.problems.iter().map(ToString::to_string).collect();
+    for problem in snapshot.problems.iter().filter(|problem| !told.contains(&problem.to_string())) {
         warn!(error = %problem, "table cannot be used");
     }
+    snapshot.files = files.into_iter().map(|file| (file.location.clone(), file)).collect();
     Ok(snapshot)
 }
 
+/// What was found of a table file.
+enum Found {
+    /// It is as it was.
+    Unchanged(Arc<Table>),
+    /// What it says now.
+    Text(Result<String, Error>),
+}
+
 impl Snapshot {
+    fn table(&self, database: &str, name: &str) -> Option<&Arc<Table>> {
+        self.databases.get(&database.to_lowercase())?.tables.get(&name.to_lowercase())
+    }
+
+    /// The table of a file that is as it was listed, when it can be used.
+    fn unchanged(&self, location: &Location, file: &ObjectMeta) -> Option<Arc<Table>> {
+        let [database, name] = parts_below(location, file)[..] else { return None };
+        let name = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let table = self.table(database, name).filter(|_| self.files.get(&file.location) == Some(file))?;
+        let same = table.problem().is_none() && table.file() == location.show(&file.location);
+        same.then(|| Arc::clone(table))
+    }
+
     fn insert(&mut self, database: &str, table: Arc<Table>) {
         let database = self
             .databases

@@ -25,7 +25,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use arrow::datatypes::DataType;
 use datafusion::error::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
-use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 
 use crate::config::Config;
 use crate::lake;
@@ -64,7 +65,7 @@ impl Catalog {
         Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the table files again and swaps the snapshot. Tables whose files say the same stay as they
+    /// Reads the table files that changed and swaps the snapshot. Tables whose files say the same stay as they
     /// are, with what is known of them.
     pub async fn reload(&self) -> Result<(), Error> {
         let loaded = load::load(&self.location, &self.shared, &self.snapshot()).await?;
@@ -105,6 +106,8 @@ pub struct Snapshot {
     pub databases: BTreeMap<String, Database>,
     /// Why some table files cannot be used.
     problems: Vec<Error>,
+    /// The table files as they were listed, by their places.
+    files: BTreeMap<Path, ObjectMeta>,
 }
 
 /// One database: a folder of the catalog.
