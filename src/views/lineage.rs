@@ -147,7 +147,7 @@ impl Lineage {
             }
             let constant =
                 |filter: &&Expr| probes.iter().all(|(_, scans, _)| scans[index].filters.contains(filter));
-            input.filters = scan.filters.iter().filter(constant).cloned().collect();
+            input.filters = unnormalize_cols(scan.filters.iter().filter(constant).cloned());
             inputs.push(input);
         }
         let whole = why_whole(body, plan, &inputs, state, day)?;
@@ -180,7 +180,9 @@ impl Input {
             TableId::new(scan.table_name.schema().unwrap_or_default(), scan.table_name.table())
         });
         let is_followed = !declared.iter().any(|declared| declared.id == id && declared.window.is_none());
-        Ok(Self { id, days: Days::All, filters: scan.filters.clone(), is_followed, is_required: false })
+        // A source knows its columns without the names of tables.
+        let filters = unnormalize_cols(scan.filters.iter().cloned());
+        Ok(Self { id, days: Days::All, filters, is_followed, is_required: false })
     }
 }
 
