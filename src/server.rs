@@ -16,21 +16,26 @@ use tracing::{info, warn};
 use crate::auth::{self, Users};
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
-use crate::config::{Config, FileMode};
+use crate::config::{Config, FileMode, Interval};
 use crate::console;
 use crate::engine;
 use crate::engine::session::Engine;
+use crate::engine::views::parse::Parser;
 use crate::jobs::Jobs;
+use crate::notify::{self, Notifier};
 use crate::refresh::Refresher;
 use crate::telemetry::{self, Metrics};
-use crate::views::Views;
 use crate::views::published::Warehouse;
+use crate::views::{self, Views};
 use crate::wire;
 use crate::wire::local::LocalListener;
 use crate::wire::tls::{self, Tls};
 
 /// How often a shutdown says what it waits for.
 const DRAIN_REPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The definitions of tables and views are read again no more often than this.
+const RELOAD_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Builds the parts, binds both ports and serves. When this returns, clients can connect.
 pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
@@ -49,16 +54,18 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
 
     let catalog = Catalog::open(&config).await?;
     let warehouse = Warehouse::new(&config, &catalog).map_err(catalog::Error::from)?;
-    let views = Views::new(warehouse);
+    let views = Views::open(&config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await?;
     let engine = Engine::new(&config, Arc::clone(&catalog), Arc::clone(&views), clock.clone())?;
     let (of_refresher, tables) = (Arc::clone(&engine), Arc::clone(&catalog));
     let refresher = Refresher::new(&config, of_refresher, tables, Arc::clone(&views), clock.clone())
         .map_err(Error::Threads)?;
-    let jobs = Jobs::new(&config, refresher, views, clock);
+    let jobs = Jobs::new(&config, refresher, Arc::clone(&views), clock.clone());
+    let notifier = Notifier::new(&config.notify, clock)?;
     let connections = wire::Shared::new(&config, engine, users, tls);
 
     let draining = CancellationToken::new();
     let stopped = CancellationToken::new();
+    let reloading = reload(Arc::clone(&catalog), views, config.listing_interval, stopped.clone());
     let pages = console::Shared { catalog, metrics: metrics.clone(), draining: draining.clone() };
     let listeners = wire::Listeners { tcp: mysql, local };
     let running = Running {
@@ -68,6 +75,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         console_task: tokio::spawn(console::serve(console, Arc::new(pages), stopped.clone())),
         upkeep_task: tokio::spawn(fold_metrics(metrics, stopped.clone())),
         jobs_task: tokio::spawn(jobs.run(draining.clone())),
+        reload_task: tokio::spawn(reloading),
+        notify_task: tokio::spawn(send_messages(notifier, stopped.clone())),
         connections,
         draining,
         stopped,
@@ -87,6 +96,8 @@ pub struct Running {
     console_task: JoinHandle<io::Result<()>>,
     upkeep_task: JoinHandle<()>,
     jobs_task: JoinHandle<()>,
+    reload_task: JoinHandle<()>,
+    notify_task: JoinHandle<()>,
     connections: Arc<wire::Shared>,
     /// Cancelled first: no new connections, not ready any more.
     draining: CancellationToken,
@@ -109,6 +120,8 @@ impl Running {
         self.stopped.cancel();
         report_until_done(self.console_task, || info!("shutdown waits for the console")).await;
         report_until_done(self.upkeep_task, || info!("shutdown waits for the metrics")).await;
+        report_until_done(self.reload_task, || info!("shutdown waits for the catalog")).await;
+        report_until_done(self.notify_task, || info!("shutdown waits for messages")).await;
         info!("stopped");
     }
 }
@@ -141,6 +154,28 @@ async fn fold_metrics(metrics: Metrics, stopped: CancellationToken) {
         }
     };
     let () = until(stopped, upkeep).await;
+}
+
+/// Reads again what table files and view files say, so that what others change shows by itself.
+async fn reload(catalog: Arc<Catalog>, views: Arc<Views>, every: Interval, stopped: CancellationToken) {
+    let rereading = async {
+        let mut ticks = tokio::time::interval(every.0.max(RELOAD_INTERVAL_MIN));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = catalog.reload().await {
+                warn!(%error, "the catalog cannot be read; what it said before holds");
+            }
+            if let Err(error) = views.reload().await {
+                warn!(%error, "the views cannot be read; what they were before holds");
+            }
+        }
+    };
+    let () = until(stopped, rereading).await;
+}
+
+async fn send_messages(notifier: Notifier, stopped: CancellationToken) {
+    notifier.run(stopped).await;
 }
 
 /// Runs `endless` until the token is cancelled.
@@ -238,6 +273,12 @@ pub enum Error {
     /// The catalog cannot be listed.
     #[error(transparent)]
     Catalog(#[from] catalog::Error),
+    /// The views cannot be listed.
+    #[error(transparent)]
+    Views(#[from] views::Error),
+    /// Messages cannot be sent.
+    #[error(transparent)]
+    Notify(#[from] notify::Error),
     /// The engine cannot be built.
     #[error(transparent)]
     Engine(#[from] engine::error::Error),

@@ -6,9 +6,10 @@
 //!   - name: alice
 //!     sha256: 8b31…     # 64 hexadecimal digits of SHA256(SHA256(password))
 //!     sha1: 2470…       # 40 hexadecimal digits of SHA1(SHA1(password)); leave it out to refuse mysql_native_password
+//!     admin: true       # may make, change and refresh views; leave it out for users who only read
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -25,6 +26,8 @@ const NAME_CHARACTERS_MAX: usize = 32;
 #[derive(Debug)]
 pub struct Users {
     verifiers: BTreeMap<String, Verifier>,
+    /// Who may make, change and refresh views.
+    admins: BTreeSet<String>,
     /// The built-in `root` without a password, for a server that only its own machine can reach.
     passwordless_root: bool,
     /// Judges the answers of users that do not exist, so that they fail like wrong passwords.
@@ -34,12 +37,17 @@ pub struct Users {
 impl Users {
     /// The users of a server without a users file: `root` without a password. Serve them on loopback only.
     pub fn loopback() -> Self {
-        Self { verifiers: BTreeMap::new(), passwordless_root: true, decoy: Verifier::decoy() }
+        Self { passwordless_root: true, ..Self::none() }
     }
 
     /// No user at all: what a new users file begins with.
     pub fn none() -> Self {
-        Self { verifiers: BTreeMap::new(), passwordless_root: false, decoy: Verifier::decoy() }
+        Self {
+            verifiers: BTreeMap::new(),
+            admins: BTreeSet::new(),
+            passwordless_root: false,
+            decoy: Verifier::decoy(),
+        }
     }
 
     /// Reads a users file.
@@ -60,6 +68,7 @@ impl Users {
             name: name.clone(),
             sha256: Hexadecimal(verifier.sha256),
             sha1: verifier.sha1.map(Hexadecimal),
+            admin: self.is_admin(name),
         });
         let text = serde_yaml::to_string(&File { users: entries.collect() })
             .expect("a list of names and digits is always YAML");
@@ -86,6 +95,11 @@ impl Users {
     /// The users' names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.verifiers.keys().map(String::as_str)
+    }
+
+    /// Whether a user may make, change and refresh views.
+    pub fn is_admin(&self, name: &str) -> bool {
+        self.admins.contains(name)
     }
 
     /// Whether these are the users of a server without a users file, who may come from this machine only.
@@ -136,6 +150,9 @@ impl Users {
         let mut users = Self::none();
         for entry in file.users {
             check_name(&entry.name)?;
+            if entry.admin {
+                users.admins.insert(entry.name.clone());
+            }
             let verifier = Verifier { sha256: entry.sha256.0, sha1: entry.sha1.map(|digits| digits.0) };
             if users.verifiers.insert(entry.name.clone(), verifier).is_some() {
                 return Err(format!("users: the user {:?} is there twice", entry.name));
@@ -199,6 +216,8 @@ struct Entry {
     sha256: Hexadecimal<32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sha1: Option<Hexadecimal<20>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    admin: bool,
 }
 
 /// Bytes that are written as hexadecimal digits.
@@ -329,5 +348,10 @@ mod tests {
             "twice",
         );
         assert_eq!(Users::parse("").unwrap().names().count(), 0);
+        let text = format!(
+            "users:\n- {{name: a, sha256: {digits}, admin: true}}\n- {{name: b, sha256: {digits}}}\n"
+        );
+        let users = Users::parse(&text).unwrap();
+        assert!(users.is_admin("a") && !users.is_admin("b") && !users.is_admin("c"));
     }
 }

@@ -1,12 +1,18 @@
-//! `lakefront check`: reads every table file, looks for the files of every table and reads their columns, and
-//! prints what is wrong. For people, and for the CI of a catalog repository.
+//! `lakefront check`: reads every table file, looks for the files of every table and reads their columns, plans every
+//! view, and prints what is wrong. For people, and for the CI of a catalog repository.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
 use crate::catalog::{self, Catalog, Table};
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::engine::session::Engine;
+use crate::engine::views::parse::Parser;
+use crate::views::Views;
+use crate::views::published::Warehouse;
 
 /// Prints a line for each table; the exit code is 1 when one of them cannot be used.
 pub fn run(config: &Config) -> Result<ExitCode> {
@@ -33,7 +39,26 @@ pub fn run(config: &Config) -> Result<ExitCode> {
                 }
             }
         }
-        super::say(&format!("{tables} tables, {problems} problems"));
+        let warehouse = Warehouse::new(config, &catalog).map_err(catalog::Error::from)?;
+        let views = Views::open(config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await?;
+        for problem in views.problems() {
+            problems += 1;
+            super::say(&format!("views: {problem}"));
+        }
+        let engine = Engine::new(config, Arc::clone(&catalog), Arc::clone(&views), Clock::system())?;
+        let snapshot = views.snapshot();
+        for view in snapshot.views.values().filter(|view| view.definition.is_ok()) {
+            let name = format!("{}.{}", view.database(), view.name());
+            match engine.view_columns(view).await {
+                Ok(columns) => super::say(&format!("{name}: a view of {} columns", columns.len())),
+                Err(error) => {
+                    problems += 1;
+                    super::say(&super::line(&format!("{}: {name}", view.file), &error.into()));
+                }
+            }
+        }
+        let views = snapshot.views.len();
+        super::say(&format!("{tables} tables, {views} views, {problems} problems"));
         Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }

@@ -31,6 +31,7 @@ use super::planner::{Pinned, Settings, Statement, Tables};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
 use super::{bind, columns, functions, names, wildcards};
+use crate::views;
 use crate::views::notes::Notes;
 
 /// The warning's code of what a statement tells of its views: ER_UNKNOWN_ERROR, as nothing in MySQL is like it.
@@ -216,6 +217,16 @@ impl Caller {
 
     /// The tables of a statement, each pinned once.
     pub async fn resolve(&self, names: &[TableName], hash_join: bool) -> Result<Tables> {
+        self.resolve_in(&self.engine.views.snapshot(), names, hash_join).await
+    }
+
+    /// As [`Self::resolve`], among these views.
+    pub(super) async fn resolve_in(
+        &self,
+        views: &views::Snapshot,
+        names: &[TableName],
+        hash_join: bool,
+    ) -> Result<Tables> {
         let mut tables = Tables::new(self.state.database.as_deref());
         let mut keys = BTreeMap::new();
         for name in names {
@@ -226,7 +237,7 @@ impl Caller {
         }
         self.engine.register_stores();
         let context = Arc::new(self.metadata());
-        let wanted = self.wanted(keys.keys().cloned())?;
+        let wanted = self.wanted(views, keys.keys().cloned())?;
         let pinned = wanted.tables.into_iter().map(async |key| {
             let named = TableName { database: Some(key.0.clone()), table: key.1.clone() };
             let pinned = self.pin(&context, &key, keys.get(&key).copied().unwrap_or(&named)).await?;
@@ -267,14 +278,21 @@ impl Caller {
                 of_lake: false,
             });
         }
-        let database = context.snapshot.databases.get(database).ok_or_else(|| {
-            Error::UnknownDatabase(name.database.clone().unwrap_or_else(|| database.clone()))
-        })?;
-        let table = database.tables.get(table).ok_or_else(|| Error::NoSuchTable {
-            database: name.database.clone().or_else(|| self.state.database.clone()).unwrap_or_default(),
-            table: name.table.clone(),
-            hint: nearest(&name.table, database.tables.values().map(|table| &*table.name)),
-        })?;
+        let tables = context.snapshot.databases.get(database).map(|database| &database.tables);
+        let Some(table) = tables.and_then(|tables| tables.get(table)) else {
+            // A database that has views only is there, too.
+            if tables.is_none() && context.views.database(database).is_none() {
+                let name = name.database.clone().unwrap_or_else(|| database.clone());
+                return Err(Error::UnknownDatabase(name));
+            }
+            let tables = tables.into_iter().flat_map(|tables| tables.values()).map(|table| &*table.name);
+            let views = context.views.views.values().filter(|view| view.id.database == *database);
+            return Err(Error::NoSuchTable {
+                database: name.database.clone().or_else(|| self.state.database.clone()).unwrap_or_default(),
+                table: name.table.clone(),
+                hint: nearest(&name.table, tables.chain(views.map(|view| view.name()))),
+            });
+        };
         let (columns, provider) = table.pin_with_columns().await?;
         Ok(Pinned {
             database: table.database.clone(),
@@ -295,7 +313,7 @@ impl Caller {
         let catalog = self.engine.catalog.snapshot();
         let names = Tables::new(self.state.database.as_deref());
         let keys = query.tables.iter().filter_map(|name| names.key(name).ok());
-        let Ok(wanted) = self.wanted(keys) else { return };
+        let Ok(wanted) = self.wanted(&self.engine.views.snapshot(), keys) else { return };
         for view in &wanted.views {
             self.engine.views.warehouse.view(&view.id.database, &view.id.name).refresh();
         }
@@ -315,6 +333,9 @@ impl Caller {
         MetadataContext {
             snapshot: self.engine.catalog.snapshot(),
             temporary: Arc::clone(&self.state.temporary),
+            views: self.engine.views.snapshot(),
+            about_views: Arc::new(self.clone()),
+            refreshes: self.engine.refreshes(),
             user: self.user.clone(),
             host: self.host.clone(),
             encryption: self.encryption.clone(),

@@ -91,6 +91,9 @@ pub enum Error {
         /// `VIEW`, `MATERIALIZED VIEW`.
         kind: &'static str,
     },
+    /// 1103: a name that a view or its database cannot have.
+    #[error("Incorrect table name '{0}'")]
+    TableName(String),
     /// 1351.
     #[error("View's SELECT contains a variable or parameter")]
     ViewVariable,
@@ -391,6 +394,7 @@ impl Error {
             Self::TableExists(_) => (1050, "42S01"),
             Self::UnknownView(_) => (1051, "42S02"),
             Self::WrongObject { .. } => (1347, "HY000"),
+            Self::TableName(_) => (1103, "42000"),
             Self::ViewVariable => (1351, "HY000"),
             Self::UnknownTable { .. } => (1109, "42S02"),
             Self::NotUniqueTable(_) => (1066, "42000"),
@@ -449,6 +453,8 @@ impl From<views::Error> for Error {
     fn from(error: views::Error) -> Self {
         match error {
             views::Error::Lake(error) => catalog::Error::Lake(error).into(),
+            views::Error::Exists { view } => Self::TableExists(view.name),
+            views::Error::Name(name) => Self::TableName(name),
             error => Self::View(error.to_string()),
         }
     }

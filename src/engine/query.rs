@@ -21,7 +21,7 @@ use super::memory::QueryPool;
 use super::processes::Interrupt;
 use super::runtime::Pulled;
 use super::session::{Prepared, Session};
-use super::{bind, dialect, explain, show, statements, temporary};
+use super::{bind, dialect, explain, show, statements, temporary, views};
 
 /// Runs the text of one statement.
 pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
@@ -114,19 +114,15 @@ pub(super) async fn answer(
         Statement::RefreshTable(name) => statements::refresh(session, &name)?,
         Statement::Prepare { name, text } => statements::prepare(session, &life, name, text).await?,
         Statement::Deallocate(name) => statements::deallocate(session, name)?,
-        Statement::CreateView(view) => {
-            return Err(statements::refused(session, "CREATE VIEW".into(), Some(view.name)));
+        Statement::CreateView(view) => views::statements::create(session, *view).await?,
+        Statement::AlterView(view) => views::statements::alter(session, *view).await?,
+        Statement::DropViews(views) => views::statements::drop(session, views).await?,
+        Statement::RefreshView(view) => return views::statements::refresh(session, token, view).await,
+        Statement::ExplainRefresh(view) => return views::statements::explain(session, token, view).await,
+        Statement::CancelRefresh(view) => views::statements::cancel(session, &view).await?,
+        Statement::RestoreView { name, version } => {
+            views::statements::restore(session, &name, version).await?
         }
-        Statement::AlterView(view) => {
-            return Err(statements::refused(session, "ALTER VIEW".into(), Some(view.name)));
-        }
-        Statement::DropViews(views) => {
-            return Err(statements::refused(session, "DROP VIEW".into(), views.names.into_iter().next()));
-        }
-        Statement::RefreshView(_)
-        | Statement::ExplainRefresh(_)
-        | Statement::CancelRefresh(_)
-        | Statement::RestoreView { .. } => return Err(Error::NotSupported("REFRESH".into())),
         Statement::Nothing => Done::default(),
         Statement::Refused { command, table } => return Err(statements::refused(session, command, table)),
     };
@@ -259,7 +255,7 @@ async fn announce(session: &Session, statement: Statement) -> Result<Vec<Column>
         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate(_) => {
             Err(Error::NotPreparable)
         }
-        _ => Ok(Vec::new()),
+        statement => Ok(views::statements::columns(&statement)),
     }
 }
 

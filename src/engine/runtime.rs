@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use super::error::{Error, Result};
 
 /// Deep plans recurse; a thread's stack is only reserved, not used, until they do.
-const STACK_BYTES: usize = 32 << 20;
+pub const STACK_BYTES: usize = 32 << 20;
 
 /// Batches that are computed ahead of the client that reads them.
 const BATCHES_AHEAD: usize = 2;

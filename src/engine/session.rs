@@ -3,8 +3,8 @@
 //! It keeps state and hands statements to [`query`]; it must not know how they are planned or run.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
@@ -28,6 +28,7 @@ use super::query;
 use super::runtime::QueryRuntime;
 use super::temporary::TemporaryTables;
 use super::views::Lineages;
+use super::views::handle::Refreshes;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,6 +40,7 @@ pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
     pub(super) views: Arc<Views>,
     pub(super) lineages: Lineages,
+    refreshes: OnceLock<Arc<dyn Refreshes>>,
     pub(super) clock: Clock,
     pub(super) globals: Arc<Globals>,
     pub(super) planner: Arc<Planner>,
@@ -69,6 +71,8 @@ pub struct Login {
     pub host: String,
     /// The client's address with its port, as the process list shows it.
     pub address: String,
+    /// Whether the user may make, change and refresh views; `root` may always.
+    pub admin: bool,
     /// The connection attributes that the client sent (`program_name` and others).
     pub attributes: BTreeMap<String, String>,
     /// How the connection is encrypted, if it is.
@@ -84,6 +88,13 @@ pub struct Encryption {
     pub version: &'static str,
     /// `TLS_AES_256_GCM_SHA384`, for one.
     pub cipher: String,
+}
+
+impl Login {
+    /// Whether the user may make, change and refresh views.
+    pub fn may_change_views(&self) -> bool {
+        self.admin || self.user == SUPERUSER
+    }
 }
 
 impl Engine {
@@ -106,8 +117,19 @@ impl Engine {
             catalog,
             views,
             lineages: Lineages::default(),
+            refreshes: OnceLock::new(),
             clock,
         }))
+    }
+
+    /// Takes who refreshes views; the first one stays. Until then REFRESH and its kin are not supported.
+    pub fn refresh_with(&self, refreshes: Arc<dyn Refreshes>) {
+        let _ = self.refreshes.set(refreshes);
+    }
+
+    /// Who refreshes views.
+    pub(super) fn refreshes(&self) -> Option<Arc<dyn Refreshes>> {
+        self.refreshes.get().map(Arc::clone)
     }
 
     /// The next connection id, as the greeting shows it and `CONNECTION_ID()` and `KILL` use it.
@@ -298,8 +320,9 @@ impl Session {
 
     /// Makes a database the default one; error 1049 when there is no such database.
     pub fn use_database(&mut self, name: &str) -> Result<()> {
-        let database = match self.engine.catalog.snapshot().databases.get(&name.to_lowercase()) {
-            Some(database) => database.name.clone(),
+        let (tables, views) = (self.engine.catalog.snapshot(), self.engine.views.snapshot());
+        let database = match metadata::database_name(&tables, &views, name) {
+            Some(database) => database,
             None if metadata::is_system(name) => name.to_lowercase(),
             None => return Err(Error::UnknownDatabase(name.to_owned())),
         };

@@ -266,6 +266,7 @@ impl Connection {
     fn login(&self, request: &Request) -> Login {
         Login {
             user: request.user.clone(),
+            admin: self.shared.users.is_admin(&request.user),
             host: self.peer.host(),
             address: self.peer.to_string(),
             attributes: request.attributes.clone(),

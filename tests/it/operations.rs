@@ -166,7 +166,7 @@ async fn users_are_added_by_the_command_line_and_log_in() {
 }
 
 #[test]
-fn check_prints_what_is_wrong_with_tables() {
+fn check_prints_what_is_wrong_with_tables_and_views() {
     let lake = Lake::new();
     lake.table("shop", "empty", "location: nothing\nformat: parquet\ncolumns: { id: bigint }\n");
     let config = write_config(&lake, "");
@@ -174,7 +174,7 @@ fn check_prints_what_is_wrong_with_tables() {
     let check = || lakefront(&["check", "--config", &config.to_string_lossy()]);
 
     let fine = check();
-    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns, no files\n1 tables, 0 problems\n");
+    assert_eq!(text(&fine.stdout), "shop.empty: 1 columns, no files\n1 tables, 0 views, 0 problems\n");
     assert!(fine.status.success());
 
     lake.table("shop", "typo", "location: nothing\nformat: parkett\n");
@@ -182,6 +182,10 @@ fn check_prints_what_is_wrong_with_tables() {
     lake.table("shop", "unknown", "location: nothing\nformat: parquet\n");
     lake.table("shop", "broken", "location: broken\nformat: parquet\n");
     lake.file("broken/part-0.parquet", "not Parquet at all");
+    lake.view("mart", "good", "CREATE VIEW good AS SELECT id FROM shop.empty");
+    lake.view("mart", "bad", "-- No table has it.\nCREATE VIEW bad AS SELECT nothing FROM shop.empty");
+    lake.view("mart", "worse", "CREATE VIEW worse\nAS SELEC 1");
+    lake.view("mart", "round", "CREATE VIEW round AS SELECT * FROM mart.round");
     let wrong = check();
     let lines = text(&wrong.stdout);
     assert_eq!(wrong.status.code(), Some(1), "{lines}");
@@ -189,8 +193,12 @@ fn check_prints_what_is_wrong_with_tables() {
     assert!(lines.contains("broken/part-0.parquet"), "{lines}");
     assert!(lines.contains("shop.moved: ") && lines.contains("/elsewhere` does not exist"), "{lines}");
     assert!(lines.contains("shop.unknown: ") && lines.contains("declare them under `columns`"), "{lines}");
-    assert!(lines.ends_with("5 tables, 4 problems\n"), "{lines}");
-    assert_eq!(lines.lines().count(), 6, "{lines}");
+    assert!(lines.contains("mart.good: a view of 1 columns"), "{lines}");
+    assert!(lines.contains("sql/mart/bad.sql: mart.bad: Unknown column 'nothing'"), "{lines}");
+    assert!(lines.contains("sql/mart/worse.sql:2: "), "{lines}");
+    assert!(lines.contains("`mart`.`round` contains view recursion"), "{lines}");
+    assert!(lines.ends_with("5 tables, 4 views, 7 problems\n"), "{lines}");
+    assert_eq!(lines.lines().count(), 10, "{lines}");
 }
 
 #[test]

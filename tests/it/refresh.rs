@@ -12,6 +12,7 @@ use lakefront::clock::Clock;
 use lakefront::config::{Config, Interval};
 use lakefront::engine::answer::Answer;
 use lakefront::engine::session::{Engine, Login};
+use lakefront::engine::views::parse::Parser;
 use lakefront::refresh::Refresher;
 use lakefront::refresh::request::{End, Outcome, Request, Trigger};
 use lakefront::views::definition::{Definition, Dependency, DependencyKind, Materialized};
@@ -225,7 +226,8 @@ impl Lake {
         let mut config = Config { listing_interval: an_hour, ..Config::default() };
         config.resolve(self.directory.path());
         let catalog = Catalog::open(&config).await.unwrap();
-        let views = Views::new(Warehouse::new(&config, &catalog).unwrap());
+        let warehouse = Warehouse::new(&config, &catalog).unwrap();
+        let views = Views::open(&config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await.unwrap();
         let clock = self.clock.clone();
         let engine = Engine::new(&config, Arc::clone(&catalog), Arc::clone(&views), clock.clone()).unwrap();
         let of_refresher = (Arc::clone(&engine), Arc::clone(&catalog), Arc::clone(&views));

@@ -58,6 +58,13 @@ impl Lake {
         self
     }
 
+    /// Writes a view file.
+    pub fn view(&self, database: &str, view: &str, sql: &str) -> &Self {
+        let path = self.directory.path().join("sql").join(database).join(format!("{view}.sql"));
+        write_whole(&path, sql.as_bytes());
+        self
+    }
+
     /// A config for this lake: small, ports chosen by the system, new files seen at once.
     pub fn config(&self) -> Config {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -155,28 +155,24 @@ impl Warnings {
 
     /// Adds a warning.
     pub fn push(&self, code: u16, message: impl Into<String>) {
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kept.0 += 1;
-        if kept.1.len() < self.limit {
-            kept.1.push(Warning { level: "Warning", code, message: message.into() });
-        }
+        self.add("Warning", code, message.into());
     }
 
-    /// Adds a note.
+    /// Adds a note: something was asked for that was so already.
     pub fn note(&self, code: u16, message: impl Into<String>) {
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        kept.0 += 1;
-        if kept.1.len() < self.limit {
-            kept.1.push(Warning { level: "Note", code, message: message.into() });
-        }
+        self.add("Note", code, message.into());
     }
 
     /// Adds the error that ended the statement; SHOW WARNINGS and SHOW ERRORS list it.
     pub fn error(&self, code: u16, message: impl Into<String>) {
+        self.add("Error", code, message.into());
+    }
+
+    fn add(&self, level: &'static str, code: u16, message: String) {
         let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.0 += 1;
         if kept.1.len() < self.limit {
-            kept.1.push(Warning { level: "Error", code, message: message.into() });
+            kept.1.push(Warning { level, code, message });
         }
     }
 

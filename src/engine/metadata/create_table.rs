@@ -15,7 +15,7 @@ pub fn text(object: &Object, columns: &[Column]) -> String {
     let lines = lines.collect::<Vec<_>>().join(",\n");
     let (engine, comment) = match object {
         Object::Lake(table) => (ENGINE, table.comment.as_str()),
-        Object::System(_) => (ENGINE_OF_SYSTEM_TABLES, ""),
+        Object::View(..) | Object::System(_) => (ENGINE_OF_SYSTEM_TABLES, ""),
         Object::Temporary(_) => (ENGINE_OF_TEMPORARY_TABLES, ""),
     };
     let temporary = if matches!(object, Object::Temporary(_)) { "TEMPORARY " } else { "" };

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::rows::Rows;
+use super::work::Work;
 use super::{MetadataContext, keywords, objects, server};
 use crate::catalog;
 use crate::engine::functions::shown::CASELESS;
@@ -52,6 +53,8 @@ pub enum Source {
     /// From each table by its name and definition. The first columns are `TABLE_CATALOG`, `TABLE_SCHEMA` and
     /// `TABLE_NAME`: filters over them choose the tables that are looked at.
     Objects(fn(&objects::Object, &mut Rows)),
+    /// From each materialized view and what is known of the work on it. First columns as above.
+    Work(Work),
     /// From each table and its columns, which may have to be read from files. First columns as above.
     Columns(fn(&objects::Object, &[catalog::Column], &mut Rows)),
 }
@@ -228,6 +231,30 @@ const TABLES: &[Row] = &[
     ),
     (
         "information_schema",
+        "MATERIALIZED_VIEWS",
+        Source::Work(Work::Views),
+        "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, REFRESH_TYPE 64, IS_ACTIVE 5, INACTIVE_REASON 1024?, \
+         PARTITION_TYPE 16, PARTITION_COLUMN 64?, WHEN_STALE 6, LAST_REFRESH_START_TIME time?, \
+         LAST_REFRESH_FINISHED_TIME time?, LAST_REFRESH_DURATION i64?, LAST_REFRESH_STATE 16?, \
+         LAST_REFRESH_ERROR_MESSAGE long?, NEXT_REFRESH_TIME time?, TABLE_ROWS u64?, DATA_LENGTH u64?, \
+         PARTITIONS u64?, PARTITIONS_NOT_FRESH u64?, MATERIALIZED_VIEW_DEFINITION long?",
+    ),
+    (
+        "information_schema",
+        "MATERIALIZED_VIEW_DEPENDENCIES",
+        Source::Work(Work::Dependencies),
+        "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, REFERENCED_TABLE_SCHEMA 64, \
+         REFERENCED_TABLE_NAME 64, REFERENCED_TABLE_TYPE 64, DECLARED 64?",
+    ),
+    (
+        "information_schema",
+        "MATERIALIZED_VIEW_PARTITIONS",
+        Source::Work(Work::Units),
+        "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, PARTITION_NAME 64, STATE 16, REASON long?, \
+         FINGERPRINT 64?, VERSION u64?, ROW_COUNT u64?, BYTES u64?, PUBLISHED_AT time?, ERROR long?",
+    ),
+    (
+        "information_schema",
         "PARAMETERS",
         Source::Empty,
         "SPECIFIC_CATALOG 64, SPECIFIC_SCHEMA 64, SPECIFIC_NAME 64, ORDINAL_POSITION u64, \
@@ -297,6 +324,13 @@ const TABLES: &[Row] = &[
     ),
     (
         "information_schema",
+        "SOURCE_PARTITIONS",
+        Source::Work(Work::SourceUnits),
+        "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, PARTITION_NAME 64?, STATE 16, REASON long?, FILES u64, \
+         BYTES u64, FIRST_SEEN time?, READY_AT time?, CHANGED_AT time?",
+    ),
+    (
+        "information_schema",
         "STATISTICS",
         Source::Empty,
         "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, NON_UNIQUE i32, INDEX_SCHEMA 64, \
@@ -330,6 +364,13 @@ const TABLES: &[Row] = &[
     ),
     (
         "information_schema",
+        "TASK_RUNS",
+        Source::Work(Work::Runs),
+        "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, QUERY_ID 64, TASK_NAME 160, START_TIME time, \
+         FINISH_TIME time, STATE 16, REASON 64, PARTITIONS long, ROW_COUNT u64, BYTES u64, PEAK_MEMORY u64, ERROR_MESSAGE long?",
+    ),
+    (
+        "information_schema",
         "TRIGGERS",
         Source::Empty,
         "TRIGGER_CATALOG 64, TRIGGER_SCHEMA 64, TRIGGER_NAME 64, EVENT_MANIPULATION 6, \
@@ -348,7 +389,7 @@ const TABLES: &[Row] = &[
     (
         "information_schema",
         "VIEWS",
-        Source::Empty,
+        Source::Objects(objects::views),
         "TABLE_CATALOG 64, TABLE_SCHEMA 64, TABLE_NAME 64, VIEW_DEFINITION long?, CHECK_OPTION 8?, \
          IS_UPDATABLE 3?, DEFINER 288?, SECURITY_TYPE 7?, CHARACTER_SET_CLIENT 64, \
          COLLATION_CONNECTION 64",
@@ -429,7 +470,7 @@ mod tests {
             assert!(key(&pair[0]) < key(&pair[1]), "{} before {}", pair[0].name, pair[1].name);
         }
         for definition in all() {
-            if matches!(definition.source, Source::Objects(_) | Source::Columns(_)) {
+            if matches!(definition.source, Source::Objects(_) | Source::Columns(_) | Source::Work(_)) {
                 let names = definition.columns.iter().take(3).map(|column| column.name).collect::<Vec<_>>();
                 assert_eq!(names, ["TABLE_CATALOG", "TABLE_SCHEMA", "TABLE_NAME"], "{}", definition.name);
             }

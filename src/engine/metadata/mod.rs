@@ -13,16 +13,21 @@ mod objects;
 mod provider;
 mod rows;
 mod server;
+mod work;
 
 pub mod character_sets;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::catalog::TableProvider;
+
+use async_trait::async_trait;
 
 use super::error::{Error, Result};
 use super::functions::Warnings;
@@ -30,7 +35,10 @@ use super::nearest::Hint;
 use super::processes;
 use super::session::Encryption;
 use super::temporary::TemporaryTables;
-use crate::catalog;
+use super::views::handle::Refreshes;
+use crate::views::View;
+use crate::views::runs::Run;
+use crate::{catalog, views};
 use provider::Provider;
 use variables::Variables;
 
@@ -47,6 +55,12 @@ pub fn is_system(database: &str) -> bool {
 pub struct MetadataContext {
     /// The lake's tables.
     pub snapshot: Arc<catalog::Snapshot>,
+    /// The views.
+    pub views: Arc<views::Snapshot>,
+    /// Tells their columns, and what was refreshed.
+    pub about_views: Arc<dyn AboutViews>,
+    /// Knows how far views are refreshed, when somebody does.
+    pub refreshes: Option<Arc<dyn Refreshes>>,
     /// The session's user.
     pub user: String,
     /// The host that the user comes from.
@@ -67,6 +81,16 @@ pub struct MetadataContext {
     pub last_warnings: Arc<Warnings>,
     /// The warnings of this statement.
     pub warnings: Arc<Warnings>,
+}
+
+/// Tells of views what takes planning, or is known elsewhere.
+#[async_trait]
+pub trait AboutViews: fmt::Debug + Send + Sync {
+    /// The columns of a view as clients see them.
+    async fn columns(&self, view: &View) -> Result<Arc<[catalog::Column]>>;
+
+    /// What was refreshed, the oldest first; bounded.
+    fn runs(&self) -> Vec<Arc<Run>>;
 }
 
 /// What the server counts, for SHOW STATUS.
@@ -122,6 +146,14 @@ pub fn resolve(database: &str, table: &str, context: &Arc<MetadataContext>) -> O
     }))
 }
 
+/// A database that has tables or views, as it is written, found in any case.
+pub fn database_name(tables: &catalog::Snapshot, views: &views::Snapshot, name: &str) -> Option<String> {
+    match tables.databases.get(&name.to_lowercase()) {
+        Some(database) => Some(database.name.clone()),
+        None => views.database(name).map(String::from),
+    }
+}
+
 /// MySQL has its own error for what is not in information_schema.
 fn unknown_table(database: &str, table: &str) -> Error {
     if database.eq_ignore_ascii_case("information_schema") {
@@ -142,8 +174,18 @@ impl MetadataContext {
     }
 
     /// The name of a database as it is written, found in any case.
-    fn database_name(&self, name: &str) -> Option<&str> {
+    fn database_name(&self, name: &str) -> Option<String> {
         let system = SYSTEM_DATABASES.into_iter().find(|system| system.eq_ignore_ascii_case(name));
-        system.or_else(|| Some(self.snapshot.databases.get(&name.to_lowercase())?.name.as_str()))
+        system.map(String::from).or_else(|| database_name(&self.snapshot, &self.views, name))
+    }
+
+    /// The databases that have tables or views, as they are written, in order.
+    fn databases(&self) -> impl Iterator<Item = String> {
+        let of_views =
+            self.views.views.values().map(|view| (view.id.database.clone(), view.database().to_owned()));
+        let mut names: BTreeMap<String, String> = of_views.collect();
+        let of_tables = self.snapshot.databases.iter();
+        names.extend(of_tables.map(|(key, database)| (key.clone(), database.name.clone())));
+        names.into_values()
     }
 }

@@ -1,4 +1,4 @@
-//! What the catalog holds, as rows: databases, tables, columns. The server's own made-up tables are among them.
+//! What the catalog holds, as rows: databases, tables, views, columns. The server's own made-up tables are among them.
 //!
 //! It knows names and types; no files.
 
@@ -7,22 +7,30 @@ use std::sync::Arc;
 use super::definitions::{self, Definition, ENGINE_OF_SYSTEM_TABLES};
 use super::rows::{Cell, Rows};
 use super::variables::ENGINE;
-use super::{MetadataContext, SYSTEM_DATABASES};
+use super::{AboutViews, MetadataContext, SYSTEM_DATABASES};
 use crate::catalog;
+use crate::engine::error::{Error, Result};
 use crate::engine::temporary::TemporaryTable;
 use crate::engine::types::{CHARACTER_SET, COLLATION, MysqlType};
+use crate::views::View;
+use crate::views::definition::Definition as ViewDefinition;
+
+/// Who is told to have made a view: nobody is remembered, and it is read with everybody's rights.
+const DEFINER: &str = "root@%";
 
 /// The engine that temporary tables are shown with: they are in memory.
 pub const ENGINE_OF_TEMPORARY_TABLES: &str = "MEMORY";
 
 /// The one catalog of MySQL.
-const CATALOG: &str = "def";
+pub const CATALOG: &str = "def";
 
-/// A table: of the lake, or made up by the server.
+/// A table: of the lake, a view, or made up by the server.
 #[derive(Clone, Debug)]
 pub enum Object {
     /// Of the lake.
     Lake(Arc<catalog::Table>),
+    /// A view, and who tells its columns.
+    View(Arc<View>, Arc<dyn AboutViews>),
     /// Made up by the server.
     System(&'static Definition),
     /// The session's own.
@@ -31,10 +39,16 @@ pub enum Object {
 
 impl Object {
     /// All tables, by database and name.
-    pub fn all(snapshot: &catalog::Snapshot) -> Vec<Self> {
+    pub fn all(context: &MetadataContext) -> Vec<Self> {
         let system = definitions::all().iter().map(Self::System);
-        let lake = snapshot.databases.values().flat_map(|database| database.tables.values());
-        system.chain(lake.map(|table| Self::Lake(Arc::clone(table)))).collect()
+        let lake = context.snapshot.databases.values().flat_map(|database| database.tables.values());
+        let lake = lake.map(|table| Self::Lake(Arc::clone(table)));
+        let views = context.views.views.values().map(|view| Self::view(view, context));
+        system.chain(lake).chain(views).collect()
+    }
+
+    fn view(view: &Arc<View>, context: &MetadataContext) -> Self {
+        Self::View(Arc::clone(view), Arc::clone(&context.about_views))
     }
 
     /// All tables that a statement of the session can read: its own stand before others of their names.
@@ -44,12 +58,11 @@ impl Object {
             let key = (object.database().to_lowercase(), object.name().to_lowercase());
             context.temporary.contains_key(&key)
         };
-        Self::all(&context.snapshot).into_iter().filter(|object| !hidden(object)).chain(own).collect()
+        Self::all(context).into_iter().filter(|object| !hidden(object)).chain(own).collect()
     }
 
     /// The table of a name, in any case.
     pub fn find(context: &MetadataContext, database: &str, name: &str) -> Option<Self> {
-        let snapshot = &context.snapshot;
         let key = (database.to_lowercase(), name.to_lowercase());
         if let Some(table) = context.temporary.get(&key) {
             return Some(Self::Temporary(Arc::clone(table)));
@@ -57,14 +70,19 @@ impl Object {
         if let Some(definition) = definitions::find(database, name) {
             return Some(Self::System(definition));
         }
-        let database = snapshot.databases.get(&database.to_lowercase())?;
-        database.tables.get(&name.to_lowercase()).map(|table| Self::Lake(Arc::clone(table)))
+        let tables =
+            context.snapshot.databases.get(&database.to_lowercase()).map(|database| &database.tables);
+        if let Some(table) = tables.and_then(|tables| tables.get(&name.to_lowercase())) {
+            return Some(Self::Lake(Arc::clone(table)));
+        }
+        context.views.find(database, name).map(|view| Self::view(view, context))
     }
 
-    /// Its columns in order. A table of the lake may have to read files for them.
-    pub async fn columns(&self) -> Result<Arc<[catalog::Column]>, catalog::Error> {
+    /// Its columns in order. A table of the lake may have to read files for them, a view's query is planned.
+    pub async fn columns(&self) -> Result<Arc<[catalog::Column]>> {
         match self {
-            Self::Lake(table) => table.columns().await,
+            Self::Lake(table) => Ok(table.columns().await?),
+            Self::View(view, describe) => describe.columns(view).await,
             Self::System(definition) => Ok(definition.catalog_columns()),
             Self::Temporary(table) => Ok(Arc::clone(&table.columns)),
         }
@@ -73,7 +91,7 @@ impl Object {
     /// Most characters of a column's texts, where there is a limit.
     pub fn max_characters(&self, column: usize) -> Option<u32> {
         match self {
-            Self::Lake(_) => None,
+            Self::Lake(_) | Self::View(..) => None,
             Self::System(definition) => definition.columns[column].max_characters,
             Self::Temporary(table) => table.max_characters[column],
         }
@@ -83,6 +101,7 @@ impl Object {
     pub fn database(&self) -> &str {
         match self {
             Self::Lake(table) => &table.database,
+            Self::View(view, _) => view.database(),
             Self::System(definition) => definition.database,
             Self::Temporary(table) => &table.database,
         }
@@ -92,6 +111,7 @@ impl Object {
     pub fn name(&self) -> &str {
         match self {
             Self::Lake(table) => &table.name,
+            Self::View(view, _) => view.name(),
             Self::System(definition) => definition.name,
             Self::Temporary(table) => &table.name,
         }
@@ -100,11 +120,11 @@ impl Object {
 
 /// `SCHEMATA`.
 pub fn schemata(context: &MetadataContext, rows: &mut Rows) {
-    let lake = context.snapshot.databases.values().map(|database| database.name.as_str());
-    for name in SYSTEM_DATABASES.into_iter().chain(lake) {
+    let system = SYSTEM_DATABASES.into_iter().map(String::from);
+    for name in system.chain(context.databases()) {
         rows.push(&[
             CATALOG.into(),
-            name.into(),
+            name.as_str().into(),
             CHARACTER_SET.into(),
             COLLATION.into(),
             Cell::Null,
@@ -118,6 +138,7 @@ pub fn tables(object: &Object, rows: &mut Rows) {
     let (kind, engine) = match object {
         Object::Lake(_) => ("BASE TABLE", Cell::from(ENGINE)),
         Object::Temporary(_) => ("TEMPORARY", Cell::from(ENGINE_OF_TEMPORARY_TABLES)),
+        Object::View(..) => ("VIEW", Cell::Null),
         Object::System(Definition { database: "information_schema", .. }) => ("SYSTEM VIEW", Cell::Null),
         Object::System(_) => ("BASE TABLE", Cell::from(ENGINE_OF_SYSTEM_TABLES)),
     };
@@ -126,6 +147,12 @@ pub fn tables(object: &Object, rows: &mut Rows) {
         Object::Lake(table) => {
             table.problem().map_or_else(|| table.comment.clone(), |error| error.to_string())
         }
+        Object::View(view, _) => match &view.definition {
+            // MySQL tells that it is one; a comment tells more.
+            Ok(definition) if definition.comment.is_empty() => "VIEW".to_owned(),
+            Ok(definition) => definition.comment.clone(),
+            Err(error) => error.to_string(),
+        },
         Object::System(_) | Object::Temporary(_) => String::new(),
     };
     let mut row = [Cell::Null; 21];
@@ -136,12 +163,38 @@ pub fn tables(object: &Object, rows: &mut Rows) {
         kind.into(),
         engine,
     ]);
-    row[5] = 10_u64.into();
-    row[6] = "Dynamic".into();
-    row[17] = COLLATION.into();
-    row[19] = "".into();
+    // A view has no rows of its own.
+    if !matches!(object, Object::View(..)) {
+        row[5] = 10_u64.into();
+        row[6] = "Dynamic".into();
+        row[17] = COLLATION.into();
+        row[19] = "".into();
+    }
     row[20] = comment.as_str().into();
     rows.push(&row);
+}
+
+/// `VIEWS`. A view that cannot be read has no definition to tell.
+pub fn views(object: &Object, rows: &mut Rows) {
+    let Object::View(view, _) = object else { return };
+    let query = view.definition.as_ref().ok().map(|definition| definition.query.as_str());
+    rows.push(&[
+        CATALOG.into(),
+        object.database().into(),
+        object.name().into(),
+        query.into(),
+        "NONE".into(),
+        "NO".into(),
+        DEFINER.into(),
+        "DEFINER".into(),
+        CHARACTER_SET.into(),
+        COLLATION.into(),
+    ]);
+}
+
+/// The definition of a view, or what is wrong with it.
+pub fn definition(view: &View) -> Result<&ViewDefinition> {
+    view.definition.as_deref().map_err(|error| Error::from(error.clone()))
 }
 
 /// `PARTITIONS`: one row for each table. The folders of a table are not MySQL's partitions.

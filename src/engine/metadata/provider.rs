@@ -63,7 +63,7 @@ impl TableProvider for Provider {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let chooses = |filter: &&Expr| match self.definition.source {
-            Source::Objects(_) | Source::Columns(_) if chooses_tables(filter) => {
+            Source::Objects(_) | Source::Columns(_) | Source::Work(_) if chooses_tables(filter) => {
                 TableProviderFilterPushDown::Inexact
             }
             _ => TableProviderFilterPushDown::Unsupported,
@@ -159,9 +159,13 @@ impl PartitionStream for Scan {
             .boxed(),
             Source::Objects(fill) => stream::once(async move {
                 let mut rows = scan.rows();
-                scan.objects(Object::all(&scan.context.snapshot))?
-                    .iter()
-                    .for_each(|object| fill(object, &mut rows));
+                scan.objects(Object::all(&scan.context))?.iter().for_each(|object| fill(object, &mut rows));
+                rows.finish()
+            })
+            .boxed(),
+            Source::Work(work) => stream::once(async move {
+                let mut rows = scan.rows();
+                work.fill(&scan.context, &scan.objects(Object::all(&scan.context))?, &mut rows).await;
                 rows.finish()
             })
             .boxed(),
@@ -180,7 +184,7 @@ impl PartitionStream for Scan {
     }
 }
 
-type Columns = Result<Arc<[catalog::Column]>, catalog::Error>;
+type Columns = Result<Arc<[catalog::Column]>, Error>;
 
 /// A table with its columns, or why it cannot tell them.
 async fn columns(object: Object) -> (Object, Columns) {
@@ -208,7 +212,6 @@ impl Scan {
             match columns {
                 Ok(columns) => fill(object, columns, &mut rows),
                 Err(error) => {
-                    let error = Error::Table(error.to_string());
                     self.context.warnings.push(error.code().0, error.to_string());
                 }
             }

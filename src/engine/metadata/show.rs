@@ -11,13 +11,14 @@ use sqlparser::ast;
 
 use super::MetadataContext;
 use super::create_table;
-use super::objects::Object;
+use super::objects::{self, Object};
 use crate::engine::answer::Column;
 use crate::engine::dialect;
 use crate::engine::dialect::statement::{Filter, Query, Show, TableName};
 use crate::engine::error::{Error, Result};
 use crate::engine::nearest::Hint;
 use crate::engine::types::{CHARACTER_SET, COLLATION};
+use crate::views::View;
 
 /// What answers a SHOW.
 #[derive(Debug)]
@@ -71,17 +72,53 @@ pub async fn answer(show: &Show, context: &MetadataContext) -> Result<ShowAnswer
         }
         Show::CreateTable(table) => {
             let object = find_table(context, table)?;
-            let columns = object.columns().await.map_err(Error::from)?;
+            if let Object::View(view, _) = &object {
+                return create_view(view);
+            }
+            let columns = object.columns().await?;
             let text = create_table::text(&object, &columns);
             Ok(texts(["Table", "Create Table"], &[[object.name().into(), text]]))
         }
-        Show::CreateView { view, .. } => {
+        Show::CreateView { view, materialized } => {
             let object = find_table(context, view)?;
-            let (database, table) = (object.database().to_owned(), object.name().to_owned());
-            Err(Error::WrongObject { database, table, kind: "VIEW" })
+            match &object {
+                Object::View(view, _) if !*materialized || view.is_materialized() != Some(false) => {
+                    create_view(view)
+                }
+                _ => {
+                    let (database, table) = (object.database().to_owned(), object.name().to_owned());
+                    let kind = if *materialized { "MATERIALIZED VIEW" } else { "VIEW" };
+                    Err(Error::WrongObject { database, table, kind })
+                }
+            }
         }
-        Show::MaterializedViews { .. } | Show::Partitions { .. } => {
-            Err(Error::NotSupported("materialized views".into()))
+        Show::MaterializedViews { database, filter } => {
+            let listing = Listing::new("information_schema.materialized_views")
+                .columns(MATERIALIZED_VIEWS)
+                .like("name");
+            let database = database.as_deref().or(context.database.as_deref());
+            match database {
+                Some(database) => {
+                    listing.only("table_schema", &find_database(context, Some(database))?).answer(filter)
+                }
+                None => listing.answer(filter),
+            }
+        }
+        Show::Partitions { table, filter } => {
+            let object = find_table(context, table)?;
+            match &object {
+                Object::View(view, _) if view.is_materialized() != Some(false) => {
+                    Listing::new("information_schema.materialized_view_partitions")
+                        .only("table_schema", object.database())
+                        .only("table_name", object.name())
+                        .columns(PARTITIONS)
+                        .answer(filter)
+                }
+                _ => {
+                    let (database, table) = (object.database().to_owned(), object.name().to_owned());
+                    Err(Error::WrongObject { database, table, kind: "MATERIALIZED VIEW" })
+                }
+            }
         }
         Show::CreateDatabase(database) => {
             let database = find_database(context, Some(database))?;
@@ -239,6 +276,14 @@ impl Listing {
     }
 }
 
+/// SHOW CREATE VIEW, and SHOW CREATE TABLE of a view.
+fn create_view(view: &View) -> Result<ShowAnswer> {
+    let definition = objects::definition(view)?;
+    let headings = ["View", "Create View", "character_set_client", "collation_connection"];
+    let text = dialect::definition::create(definition);
+    Ok(texts(headings, &[[view.name().to_owned(), text, CHARACTER_SET.into(), COLLATION.into()]]))
+}
+
 /// A text as a literal of MySQL's language.
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
@@ -341,6 +386,34 @@ const ROUTINE_STATUS: &[(&str, &str)] = &[
     ("character_set_client", "character_set_client"),
     ("collation_connection", "collation_connection"),
     ("Database Collation", "database_collation"),
+];
+
+/// As StarRocks has them, as far as there is something to tell.
+const MATERIALIZED_VIEWS: &[(&str, &str)] = &[
+    ("database_name", "table_schema"),
+    ("name", "table_name"),
+    ("refresh_type", "refresh_type"),
+    ("is_active", "is_active"),
+    ("inactive_reason", "inactive_reason"),
+    ("partition_type", "partition_type"),
+    ("last_refresh_start_time", "last_refresh_start_time"),
+    ("last_refresh_finished_time", "last_refresh_finished_time"),
+    ("last_refresh_duration", "last_refresh_duration"),
+    ("last_refresh_state", "last_refresh_state"),
+    ("last_refresh_error_message", "last_refresh_error_message"),
+    ("rows", "table_rows"),
+    ("text", "materialized_view_definition"),
+];
+
+const PARTITIONS: &[(&str, &str)] = &[
+    ("PartitionName", "partition_name"),
+    ("State", "state"),
+    ("Reason", "reason"),
+    ("Rows", "row_count"),
+    ("DataSize", "bytes"),
+    ("VisibleVersion", "version"),
+    ("VisibleVersionTime", "published_at"),
+    ("Error", "error"),
 ];
 
 const TRIGGERS: &[(&str, &str)] = &[
@@ -466,7 +539,7 @@ fn rows<const N: usize>(columns: [(&str, ArrayRef); N]) -> ShowAnswer {
 /// The name of a database as it is written; the default one when none is named.
 fn find_database(context: &MetadataContext, name: Option<&str>) -> Result<String> {
     let name = name.or(context.database.as_deref()).ok_or(Error::NoDatabase)?;
-    context.database_name(name).map(Into::into).ok_or_else(|| Error::UnknownDatabase(name.into()))
+    context.database_name(name).ok_or_else(|| Error::UnknownDatabase(name.into()))
 }
 
 fn find_table(context: &MetadataContext, name: &TableName) -> Result<Object> {

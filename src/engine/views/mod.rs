@@ -5,7 +5,10 @@
 //! refreshed, nor how they are stored.
 
 mod check;
+pub mod handle;
 mod open;
+pub mod parse;
+pub mod statements;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::{DataType, Field, Schema};
+use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable as InlinedView;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -25,8 +29,9 @@ use super::columns;
 use super::dialect::statement::{Query, Statement, TableName};
 use super::error::{Error, Result};
 use super::functions;
+use super::metadata::AboutViews;
 use super::metadata::variables::Variables;
-use super::nearest::nearest;
+use super::nearest::{Hint, nearest};
 use super::planner::{Pinned, Tables};
 use super::session::State;
 use super::{answer, dialect, wildcards};
@@ -35,6 +40,7 @@ use crate::views::definition::{Definition, DependencyKind, Materialized};
 use crate::views::lineage::{Declared, Lineage, as_source, date, sources};
 use crate::views::notes::Notes;
 use crate::views::provider::{Body, ViewTable};
+use crate::views::runs::Run;
 use crate::views::{self, View, first_128_bits};
 
 pub use open::{Computation, OpenView};
@@ -70,13 +76,16 @@ pub struct Lineages(Mutex<HashMap<TableId, (u128, Arc<Lineage>)>>);
 
 impl Caller {
     /// Follows the views among some tables down to what they read.
-    pub(super) fn wanted(&self, keys: impl Iterator<Item = (String, String)>) -> Result<Wanted> {
-        let snapshot = self.engine.views.snapshot();
+    pub(super) fn wanted(
+        &self,
+        snapshot: &views::Snapshot,
+        keys: impl Iterator<Item = (String, String)>,
+    ) -> Result<Wanted> {
         let mut wanted = Wanted::default();
         let mut found = BTreeSet::new();
         for (database, name) in keys {
             let id = TableId { database, name };
-            self.follow(&id, &snapshot, &mut vec![], &mut found, &mut wanted)?;
+            self.follow(&id, snapshot, &mut vec![], &mut found, &mut wanted)?;
         }
         Ok(wanted)
     }
@@ -120,6 +129,25 @@ impl Caller {
         let reads = keys.map(|key| key.map(|(database, name)| TableId { database, name }));
         let reads = reads.collect::<Result<_>>()?;
         Ok(Parsed { id: view.id.clone(), definition, query: Arc::new(query), reads })
+    }
+
+    /// Plans a view that may not be there yet: its columns, or why it cannot be.
+    pub(super) async fn check_view(&self, definition: Arc<Definition>) -> Result<Arc<[catalog::Column]>> {
+        let id = TableId::new(&definition.database, &definition.name);
+        let mut snapshot = views::Snapshot { views: self.engine.views.snapshot().views.clone() };
+        let view = View { id: id.clone(), file: String::new(), definition: Ok(definition) };
+        snapshot.views.insert(id.clone(), Arc::new(view));
+        self.columns_in(&snapshot, &id).await
+    }
+
+    async fn columns_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Arc<[catalog::Column]>> {
+        let tables = self.resolve_in(snapshot, std::slice::from_ref(&name_of(id)), true).await?;
+        let missing = || Error::NoSuchTable {
+            database: id.database.clone(),
+            table: id.name.clone(),
+            hint: Hint::default(),
+        };
+        Ok(Arc::clone(&tables.by_key(&id.database, &id.name).ok_or_else(missing)?.columns))
     }
 
     /// Pins views over tables that are pinned already.
@@ -299,6 +327,17 @@ impl Caller {
 
     fn owner_variables(&self) -> Variables {
         Variables::new(&self.engine.globals, false)
+    }
+}
+
+#[async_trait]
+impl AboutViews for Caller {
+    async fn columns(&self, view: &View) -> Result<Arc<[catalog::Column]>> {
+        self.columns_in(&self.engine.views.snapshot(), &view.id).await
+    }
+
+    fn runs(&self) -> Vec<Arc<Run>> {
+        self.engine.views.warehouse.runs().recent()
     }
 }
 

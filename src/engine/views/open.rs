@@ -14,9 +14,11 @@ use crate::catalog::{self, TableId};
 use crate::engine::caller::Caller;
 use crate::engine::error::{Error, Result};
 use crate::engine::memory::QueryPool;
+use crate::engine::metadata::AboutViews;
 use crate::engine::nearest::Hint;
 use crate::engine::runtime::Pulled;
 use crate::engine::session::Engine;
+use crate::views::View;
 use crate::views::provider::ViewTable;
 use crate::views::published::Unit;
 
@@ -38,6 +40,12 @@ pub struct Computation {
 }
 
 impl Engine {
+    /// The columns of a view as clients see them, or why it cannot be planned.
+    pub async fn view_columns(self: &Arc<Self>, view: &Arc<View>) -> Result<Arc<[catalog::Column]>> {
+        let (caller, view) = (Caller::of_server(self), Arc::clone(view));
+        self.front.run(async move { caller.columns(&view).await }).await
+    }
+
     /// Opens a materialized view.
     pub async fn open_view(self: &Arc<Self>, id: &TableId) -> Result<OpenView> {
         let caller = Arc::new(Caller::of_server(self));

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::answer::Answer;
 use crate::engine::session::{Engine, Login, Session};
+use crate::engine::views::parse::Parser;
 use crate::views::definition::{Dependency, WhenStale};
 use crate::views::lineage::Days;
 use crate::views::published::Warehouse;
@@ -45,7 +46,8 @@ impl Lake {
         let mut config = Config::default();
         config.resolve(directory.path());
         let catalog = Catalog::open(&config).await.unwrap();
-        let views = Views::new(Warehouse::new(&config, &catalog).unwrap());
+        let warehouse = Warehouse::new(&config, &catalog).unwrap();
+        let views = Views::open(&config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await.unwrap();
         let engine = Engine::new(&config, catalog, views, Clock::system()).unwrap();
         Self { _directory: directory, engine }
     }
