@@ -20,6 +20,7 @@ use crate::config::{Config, FileMode, Interval};
 use crate::console;
 use crate::engine;
 use crate::engine::session::Engine;
+use crate::engine::views::handle::Refreshes;
 use crate::engine::views::parse::Parser;
 use crate::jobs::Jobs;
 use crate::notify::{self, Notifier};
@@ -59,6 +60,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let (of_refresher, tables) = (Arc::clone(&engine), Arc::clone(&catalog));
     let refresher = Refresher::new(&config, of_refresher, tables, Arc::clone(&views), clock.clone())
         .map_err(Error::Threads)?;
+    let refreshes: Arc<dyn Refreshes> = Arc::new(refresher.clone());
+    engine.refresh_with(&refreshes);
     let jobs = Jobs::new(&config, refresher, Arc::clone(&views), clock.clone());
     let notifier = Notifier::new(&config.notify, clock)?;
     let connections = wire::Shared::new(&config, engine, users, tls);
@@ -78,6 +81,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         reload_task: tokio::spawn(reloading),
         notify_task: tokio::spawn(send_messages(notifier, stopped.clone())),
         connections,
+        _refreshes: refreshes,
         draining,
         stopped,
     };
@@ -99,6 +103,8 @@ pub struct Running {
     reload_task: JoinHandle<()>,
     notify_task: JoinHandle<()>,
     connections: Arc<wire::Shared>,
+    /// The engine knows it as long as it is here.
+    _refreshes: Arc<dyn Refreshes>,
     /// Cancelled first: no new connections, not ready any more.
     draining: CancellationToken,
     /// Cancelled last: health and metrics can be read during the whole drain.

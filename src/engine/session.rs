@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use chrono::{DateTime, Utc};
 use datafusion::common::ScalarValue;
@@ -40,7 +40,7 @@ pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
     pub(super) views: Arc<Views>,
     pub(super) lineages: Lineages,
-    refreshes: OnceLock<Arc<dyn Refreshes>>,
+    refreshes: OnceLock<Weak<dyn Refreshes>>,
     pub(super) clock: Clock,
     pub(super) globals: Arc<Globals>,
     pub(super) planner: Arc<Planner>,
@@ -122,14 +122,15 @@ impl Engine {
         }))
     }
 
-    /// Takes who refreshes views; the first one stays. Until then REFRESH and its kin are not supported.
-    pub fn refresh_with(&self, refreshes: Arc<dyn Refreshes>) {
-        let _ = self.refreshes.set(refreshes);
+    /// Takes who refreshes views; the first one stays. Until then, and when it is gone, REFRESH and its kin are not
+    /// supported. It is not kept alive: it holds this engine.
+    pub fn refresh_with(&self, refreshes: &Arc<dyn Refreshes>) {
+        let _ = self.refreshes.set(Arc::downgrade(refreshes));
     }
 
     /// Who refreshes views.
     pub(super) fn refreshes(&self) -> Option<Arc<dyn Refreshes>> {
-        self.refreshes.get().map(Arc::clone)
+        self.refreshes.get().and_then(Weak::upgrade)
     }
 
     /// The next connection id, as the greeting shows it and `CONNECTION_ID()` and `KILL` use it.

@@ -10,6 +10,7 @@
 //! ```
 
 mod batch;
+mod handle;
 mod lease;
 mod ready;
 pub mod request;
