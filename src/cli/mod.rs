@@ -3,6 +3,7 @@
 mod check;
 pub mod demo;
 mod notify;
+mod refresh;
 mod user;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use chrono::NaiveDate;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -68,6 +70,23 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "lakefront.yaml")]
         config: PathBuf,
     },
+    /// Bring days of a materialized view up to date.
+    Refresh {
+        /// The view, as `mart.daily_revenue`.
+        view: String,
+        /// The first day.
+        #[arg(long, value_name = "DAY")]
+        from: Option<NaiveDate>,
+        /// The day after the last.
+        #[arg(long, value_name = "DAY")]
+        to: Option<NaiveDate>,
+        /// Days that are up to date, too.
+        #[arg(long)]
+        force: bool,
+        /// The config file.
+        #[arg(long, value_name = "FILE", default_value = "lakefront.yaml")]
+        config: PathBuf,
+    },
     /// Send a message to everybody whom the config names under `notify`.
     Notify {
         /// Send a test message; nothing else can be sent by hand.
@@ -88,6 +107,9 @@ impl Command {
             Self::Serve { config } => serve(Config::read(&config)?, |_| ()),
             Self::Demo { dir, days, listen, console } => demo::run(&dir, days, listen, console),
             Self::Check { config } => check::run(&Config::read(&config)?),
+            Self::Refresh { view, from, to, force, config } => {
+                refresh::run(&Config::read(&config)?, &view, refresh::Days { from, to, force })
+            }
             Self::Notify { config, .. } => notify::run(&Config::read(&config)?),
             Self::User(command) => user::run(&command),
         }

@@ -5,13 +5,13 @@
 //! where the same distances come out each time, they are the window of the input.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
@@ -25,12 +25,12 @@ use crate::catalog::prune::Prune;
 use crate::catalog::{Pinned, TableId};
 use crate::lake::Digest;
 
-/// Days for which a plan is asked: ends of months and years, a leap day, each day of a week. Days since 1970.
-const PROBES: [i32; 12] = [
-    19_781, 19_782, 20_088, 20_177,
-    20_454, // 2024-02-28, 2024-02-29, 2024-12-31, 2025-03-30, 2026-01-01
-    20_649, 20_650, 20_651, 20_652, 20_653, 20_654, 20_655, // a week of 2026-07
-];
+/// Days for which a plan is asked: ends of months and years, a leap day, days of a week. Days since 1970.
+const PROBES: [i32; 7] = [19_782, 20_088, 20_454, 20_649, 20_652, 20_653, 20_654];
+/// Days around each date that is written in a query, for which its plan is asked too: filters may leave out all others.
+const AROUND: [i32; 6] = [-30, -1, 0, 1, 30, 200];
+/// Dates of a query that are looked at.
+const DATES_MAX: usize = 8;
 /// How far from a day its source days are looked for.
 const REACH: i32 = 400;
 
@@ -119,34 +119,34 @@ impl Lineage {
                 scans(&plan)?.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
             return Ok(Self { inputs, whole: Some("it has no PARTITION BY".into()) });
         };
-        let probe = |probe: &i32| {
-            let plan = state.optimize(&of_day(body.clone(), day, *probe, declared)?)?;
+        let probe = |probe: i32| {
+            let plan = state.optimize(&of_day(body.clone(), day, probe, declared)?)?;
             let scans = scans(&plan)?;
-            let accepted = scans.iter().map(|scan| accepted(scan, *probe, state));
-            Ok((accepted.collect::<Result<Vec<_>>>()?, scans, plan))
+            let accepted = scans.iter().map(|scan| accepted(scan, probe, state));
+            Ok(Probe { days: accepted.collect::<Result<_>>()?, scans, plan })
         };
-        let probes: Vec<(Vec<Days>, Vec<TableScan>, LogicalPlan)> =
-            PROBES.iter().map(probe).collect::<Result<_>>()?;
-        let (days, first, plan) = &probes[0];
-        let same_scans = probes.iter().all(|(_, scans, _)| {
-            scans.len() == first.len()
-                && scans.iter().zip(first).all(|(scan, first)| scan.table_name == first.table_name)
-        });
-        if !same_scans {
+        let probes: Vec<Probe> = probes(body)?.into_iter().map(probe).collect::<Result<_>>()?;
+        // A day that the query's own filters leave out has no rows and tells nothing.
+        let probes: Vec<&Probe> = probes.iter().filter(|probe| !probe.scans.is_empty()).collect();
+        let same_scans = |one: &Probe, other: &Probe| {
+            one.scans.len() == other.scans.len()
+                && one.scans.iter().zip(&other.scans).all(|(one, other)| one.table_name == other.table_name)
+        };
+        let Some(first) = probes.first().filter(|first| probes.iter().all(|probe| same_scans(first, probe)))
+        else {
             let plan = state.optimize(body)?;
             let inputs =
                 scans(&plan)?.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
             return Ok(Self { inputs, whole: Some("what it reads differs in kind from day to day".into()) });
-        }
+        };
+        let (days, plan) = (&first.days, &first.plan);
 
         let mut inputs = vec![];
-        for (index, scan) in first.iter().enumerate() {
+        for (index, scan) in first.scans.iter().enumerate() {
             let mut input = Input::all(scan, declared)?;
-            if probes.iter().all(|(others, ..)| others[index] == days[index]) {
-                input.days = days[index].clone();
-            }
+            input.days = window(&input.id, &probes, index, declared);
             let constant =
-                |filter: &&Expr| probes.iter().all(|(_, scans, _)| scans[index].filters.contains(filter));
+                |filter: &&Expr| probes.iter().all(|probe| probe.scans[index].filters.contains(filter));
             input.filters = unnormalize_cols(scan.filters.iter().filter(constant).cloned());
             inputs.push(input);
         }
@@ -169,6 +169,60 @@ impl Lineage {
             .filter(|input| input.days == Days::All && input.is_followed)
             .filter(has_days)
             .collect()
+    }
+}
+
+/// What a plan tells for one day.
+struct Probe {
+    scans: Vec<TableScan>,
+    /// Of each scan.
+    days: Vec<Days>,
+    plan: LogicalPlan,
+}
+
+/// The days to ask for.
+fn probes(body: &LogicalPlan) -> Result<BTreeSet<i32>> {
+    let mut dates = BTreeSet::new();
+    body.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Some(value) = part.as_literal()
+                    && let Ok(ScalarValue::Date32(Some(day))) = value.cast_to(&DataType::Date32)
+                    && !value.data_type().is_numeric()
+                    && dates.len() < DATES_MAX
+                {
+                    dates.insert(day);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    let around = dates.iter().flat_map(|date| AROUND.map(|distance| date.saturating_add(distance)));
+    Ok(around.chain(PROBES).collect())
+}
+
+/// Which days a scan reads, from what was found for some days. Constant filters of the query may have taken some away
+/// in each case, so that only what cannot be more than was found is a window; else all days count.
+fn window(id: &TableId, probes: &[&Probe], index: usize, declared: &[Declared]) -> Days {
+    let mut found: BTreeSet<i32> = BTreeSet::new();
+    let mut sets = BTreeSet::new();
+    for probe in probes {
+        let Days::At(offsets) = &probe.days[index] else { return Days::All };
+        found.extend(offsets.iter());
+        if !offsets.is_empty() {
+            sets.insert(Arc::clone(offsets));
+        }
+    }
+    let declared = declared.iter().find(|declared| declared.id == *id).and_then(|declared| declared.window);
+    match (found.len(), declared) {
+        (0, _) => Days::All,
+        (1, _) => Days::At(found.into_iter().collect()),
+        (_, Some((preceding, following))) => {
+            let distance = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
+            Days::At((-distance(preceding)..=distance(following)).collect())
+        }
+        (_, None) if sets.len() == 1 => Days::At(found.into_iter().collect()),
+        (_, None) => Days::All,
     }
 }
 

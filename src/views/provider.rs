@@ -47,7 +47,7 @@ pub struct Body {
     pub definition: Arc<Definition>,
     /// Changes when the view's answer may change although its inputs are the same.
     pub hash: u128,
-    /// The query over pinned inputs. Its columns have the names of `schema` and no qualifiers.
+    /// The query over pinned inputs, without START DATE. Its columns have the names of `schema` and no qualifiers.
     pub plan: LogicalPlan,
     /// Names in lower case; types as the running plan has them.
     pub schema: SchemaRef,
@@ -159,7 +159,8 @@ impl ViewTable {
         }
         let start = self.materialized().start.map(day_number);
         let wanted = |days: &[Option<i32>]| {
-            let begun = |day: &Option<i32>| day.is_none() || start.is_none_or(|start| *day >= Some(start));
+            // A row without a day is not after the start.
+            let begun = |day: &Option<i32>| start.is_none_or(|start| *day >= Some(start));
             keep(days).into_iter().zip(days).map(|(kept, day)| kept && begun(day)).collect::<Vec<bool>>()
         };
         let mut units = Units::default();
@@ -385,7 +386,7 @@ impl ViewTable {
             return Ok(if units.is_empty() {
                 vec![]
             } else {
-                vec![body().project(self.outputs())?.build()?]
+                vec![self.since_start(body())?.project(self.outputs())?.build()?]
             });
         };
         let mut plans = vec![];
@@ -404,6 +405,17 @@ impl ViewTable {
             plans.push(body().filter(days)?.project(self.outputs())?.build()?);
         }
         Ok(plans)
+    }
+
+    /// START DATE of a view that is one unit; of others, days before it are no units.
+    fn since_start(&self, body: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
+        let materialized = self.materialized();
+        match (&materialized.partition_by, materialized.start) {
+            (Some(day), Some(start)) => {
+                body.filter(column(&day.to_lowercase()).gt_eq(date(day_number(start))))
+            }
+            _ => Ok(body),
+        }
     }
 
     /// The view's columns, of the types that it promises.

@@ -37,7 +37,7 @@ use super::session::State;
 use super::{answer, dialect, wildcards};
 use crate::catalog::{self, TableId};
 use crate::views::definition::{Definition, DependencyKind, Materialized};
-use crate::views::lineage::{Declared, Lineage, as_source, date, sources};
+use crate::views::lineage::{Declared, Lineage, as_source, sources};
 use crate::views::notes::Notes;
 use crate::views::provider::{Body, ViewTable};
 use crate::views::runs::Run;
@@ -219,14 +219,6 @@ impl Caller {
         let (plan, columns) = self.plan_view(view, tables, hash_join)?;
         check_deterministic(&plan)?;
         let day = day_of(&materialized, &columns)?;
-        let plan = match (&day, materialized.start) {
-            (Some(day), Some(start)) => {
-                let day = Expr::Column(PlanColumn::from_name(day.as_str()));
-                let start = date(start.to_epoch_days());
-                LogicalPlanBuilder::from(plan).filter(day.gt_eq(start))?.build()?
-            }
-            _ => plan,
-        };
         let fields = columns.iter().map(|column| {
             // Its rows may come from files, whose columns may always be NULL.
             Field::new(column.name.to_lowercase(), column.data_type.clone(), true)

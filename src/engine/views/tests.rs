@@ -136,6 +136,9 @@ async fn a_plan_tells_which_days_a_day_reads() {
         assert_eq!(lineage(&lake).await, expected, "{}", view.query);
     };
     check(daily("v", "SELECT day, COUNT(*) AS n FROM log.login GROUP BY day"), "log.login [0]").await;
+    check(daily("v", "SELECT day, n FROM log.login WHERE day >= '2026-09-05'"), "log.login [0]").await;
+    check(daily("v", "SELECT day, n FROM log.login WHERE day = '2026-09-05'"), "log.login [0]").await;
+    check(daily("v", "SELECT day, n FROM log.login WHERE day < '2020-01-01'"), "log.login [0]").await;
     check(daily("v", "SELECT d AS day, COUNT(*) AS n FROM mart.logins GROUP BY d"), "log.login [0]").await;
     check(
         daily("v", "SELECT day + INTERVAL 1 DAY AS day, COUNT(*) AS n FROM log.login GROUP BY 1"),
@@ -195,14 +198,18 @@ async fn an_answer_does_not_depend_on_what_is_published() {
     let on_view = "SELECT day, SUM(players) AS players FROM mart.daily GROUP BY day";
     let back = "SELECT d.day, COUNT(*) AS players, COUNT(n.user_id) AS back FROM log.login d LEFT JOIN log.login n \
                 ON n.user_id = d.user_id AND n.day = d.day + INTERVAL 1 DAY GROUP BY d.day";
+    let some = "SELECT day, n FROM log.login WHERE day BETWEEN '2026-09-03' AND '2026-09-05' AND n > 1";
     lake.define(vec![
+        daily("some", some),
         windows(daily("back", back), "login", 0, 1),
         daily("daily", query),
         windows(daily("weekly", weekly), "login", 2, 0),
         daily("total", on_view),
         plain("plain", "SELECT * FROM mart.daily WHERE players > 2"),
     ]);
-    for (view, query) in [("daily", query), ("weekly", weekly), ("total", on_view), ("back", back)] {
+    for (view, query) in
+        [("daily", query), ("weekly", weekly), ("total", on_view), ("back", back), ("some", some)]
+    {
         let of_view = lake.answer(&format!("SELECT * FROM mart.{view} ORDER BY day")).await;
         let of_query = lake.answer(&format!("SELECT * FROM ({query}) q ORDER BY day")).await;
         assert_eq!(of_view, of_query, "{view}");
@@ -233,6 +240,11 @@ async fn only_days_that_may_have_rows_are_units() {
         assert_eq!(told, expected, "{}", view.query);
     };
     check(daily("v", "SELECT day, n FROM log.login"), (10, "2026-09-01", "2026-09-10")).await;
+    let mut since = daily("v", "SELECT day, n FROM log.login");
+    since.materialized.as_mut().unwrap().start = Some("2026-09-04".parse().unwrap());
+    check(since, (7, "2026-09-04", "2026-09-10")).await;
+    let few = "SELECT day, n FROM log.login WHERE day > '2026-09-08'";
+    check(daily("v", few), (2, "2026-09-09", "2026-09-10")).await;
     let both = "SELECT l.day, p.n FROM log.login l JOIN log.purchase p ON p.day = l.day";
     check(daily("v", both), (5, "2026-09-03", "2026-09-07")).await;
     let either = "SELECT day, n FROM log.login UNION ALL SELECT day, n FROM log.purchase";
