@@ -142,7 +142,7 @@ impl Caller {
     /// Tells what of views was not read from published units.
     fn tell(&self, notes: &Notes) {
         for line in notes.lines() {
-            self.state.warnings.push(VIEW_NOTE, line);
+            self.state.warnings.note(VIEW_NOTE, line);
         }
         self.state.live_days.store(notes.units(), Ordering::Relaxed);
     }
@@ -238,19 +238,19 @@ impl Caller {
         self.engine.register_stores();
         let context = Arc::new(self.metadata());
         let wanted = self.wanted(views, keys.keys().cloned())?;
-        let pinned = wanted.tables.into_iter().map(async |key| {
+        let pinned = wanted.tables.iter().map(async |key| {
             let named = TableName { database: Some(key.0.clone()), table: key.1.clone() };
-            let pinned = self.pin(&context, &key, keys.get(&key).copied().unwrap_or(&named)).await?;
-            Ok::<_, Error>((key, pinned))
+            let pinned = self.pin(&context, key, keys.get(key).copied().unwrap_or(&named)).await?;
+            Ok::<_, Error>((key.clone(), pinned))
         });
         for (key, pinned) in try_join_all(pinned).await? {
             tables.insert(key, pinned);
         }
-        Box::pin(self.pin_views(&mut tables, &wanted.views, hash_join)).await?;
+        Box::pin(self.pin_views(&mut tables, &wanted, &context, hash_join)).await?;
         Ok(tables)
     }
 
-    async fn pin(
+    pub(super) async fn pin(
         &self,
         context: &Arc<MetadataContext>,
         key: &(String, String),

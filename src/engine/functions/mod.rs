@@ -158,7 +158,7 @@ impl Warnings {
         self.add("Warning", code, message.into());
     }
 
-    /// Adds a note: something was asked for that was so already.
+    /// Adds a note: something to know that is no mistake.
     pub fn note(&self, code: u16, message: impl Into<String>) {
         self.add("Note", code, message.into());
     }

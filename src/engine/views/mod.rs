@@ -30,6 +30,7 @@ use super::dialect::statement::{Query, Statement, TableName};
 use super::error::{Error, Result};
 use super::functions;
 use super::metadata::AboutViews;
+use super::metadata::MetadataContext;
 use super::metadata::variables::Variables;
 use super::nearest::{Hint, nearest};
 use super::planner::{Pinned, Tables};
@@ -68,6 +69,8 @@ pub struct Wanted {
     pub tables: BTreeSet<(String, String)>,
     /// Those that come first are read by those after them.
     pub views: Vec<Parsed>,
+    /// The tables that views read. No view reads a session's temporary tables.
+    pub of_views: BTreeSet<(String, String)>,
 }
 
 /// The lineage of each view, found once for each meaning of it.
@@ -83,8 +86,13 @@ impl Caller {
     ) -> Result<Wanted> {
         let mut wanted = Wanted::default();
         let mut found = BTreeSet::new();
-        for (database, name) in keys {
-            let id = TableId { database, name };
+        for key in keys {
+            // A temporary table stands before a view of its name.
+            if self.state.temporary.contains_key(&key) {
+                wanted.tables.insert(key);
+                continue;
+            }
+            let id = TableId { database: key.0, name: key.1 };
             self.follow(&id, snapshot, &mut vec![], &mut found, &mut wanted)?;
         }
         Ok(wanted)
@@ -99,7 +107,11 @@ impl Caller {
         wanted: &mut Wanted,
     ) -> Result<()> {
         let Some(view) = snapshot.views.get(id) else {
-            wanted.tables.insert((id.database.clone(), id.name.clone()));
+            let key = (id.database.clone(), id.name.clone());
+            if !above.is_empty() {
+                wanted.of_views.insert(key.clone());
+            }
+            wanted.tables.insert(key);
             return Ok(());
         };
         if above.contains(id) {
@@ -154,31 +166,47 @@ impl Caller {
     pub(super) async fn pin_views(
         &self,
         tables: &mut Tables,
-        parsed: &[Parsed],
+        wanted: &Wanted,
+        context: &Arc<MetadataContext>,
         hash_join: bool,
     ) -> Result<()> {
         let notes = Arc::clone(&tables.notes);
         // What a materialized view reads is planned under the owner's settings, plain views among it too.
         let owner = self.as_owner();
-        let mut of_owner = tables.clone();
+        let mut of_views = tables.clone();
+        for key in wanted.of_views.iter().filter(|key| self.state.temporary.contains_key(key)) {
+            let id = TableId { database: key.0.clone(), name: key.1.clone() };
+            of_views.insert(key.clone(), owner.pin(context, key, &name_of(&id)).await?);
+        }
+        let mut of_owner = of_views.clone();
         let mut meanings = BTreeMap::new();
-        for view in parsed {
+        for view in &wanted.views {
             let key = (view.id.database.clone(), view.id.name.clone());
             let meaning = owner.meaning(view, &meanings);
             if view.definition.materialized.is_some() {
                 let pinned =
                     owner.pin_materialized(view, &of_owner, meaning.clone(), &notes, hash_join).await?;
-                tables.insert(key.clone(), pinned.clone());
+                self.show(tables, &key, &pinned);
+                of_views.insert(key.clone(), pinned.clone());
                 of_owner.insert(key, pinned);
             } else {
-                let (plan, columns) = self.plan_view(view, tables, hash_join)?;
-                tables.insert(key.clone(), inlined(view, plan, columns));
+                let (plan, columns) = self.plan_view(view, &of_views, hash_join)?;
+                let pinned = inlined(view, plan, columns);
+                self.show(tables, &key, &pinned);
+                of_views.insert(key.clone(), pinned);
                 let (plan, columns) = owner.plan_view(view, &of_owner, hash_join)?;
                 of_owner.insert(key, inlined(view, plan, columns));
             }
             meanings.insert(view.id.clone(), meaning);
         }
         Ok(())
+    }
+
+    /// Lets the statement itself read a view, unless a temporary table stands before it.
+    fn show(&self, tables: &mut Tables, key: &(String, String), pinned: &Pinned) {
+        if !self.state.temporary.contains_key(key) {
+            tables.insert(key.clone(), pinned.clone());
+        }
     }
 
     /// A view's query over pinned tables. Its columns have no qualifiers, and their names are in lower case.
