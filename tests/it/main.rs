@@ -19,6 +19,7 @@ mod lake_s3;
 mod lake_shapes;
 mod lake_text;
 mod memory;
+mod model;
 mod notify;
 mod operations;
 mod pairs;

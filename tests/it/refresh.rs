@@ -1,10 +1,10 @@
 //! Refreshes: which units are made, from what, in which order, and that an answer never depends on them. Views are
 //! defined as plain data; statements are tested elsewhere.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::util::pretty::pretty_format_batches;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::StreamExt;
 use lakefront::catalog::{Catalog, TableId};
@@ -19,6 +19,8 @@ use lakefront::views::definition::{Definition, Dependency, DependencyKind, Mater
 use lakefront::views::published::{Unit, Warehouse};
 use lakefront::views::{Snapshot, View, Views};
 use tempfile::TempDir;
+
+use crate::model::cells;
 
 const DAILY: &str = "SELECT day, COUNT(DISTINCT user_id) AS players, SUM(n) AS n FROM log.login GROUP BY day";
 const WEEKLY: &str = "SELECT c.day, COUNT(DISTINCT l.user_id) AS players FROM calendar() c \
@@ -179,22 +181,30 @@ async fn the_newest_day_comes_first() {
 }
 
 /// A lake of csv files.
-struct Lake {
+pub struct Lake {
     directory: TempDir,
-    clock: Clock,
+    config: Config,
+    pub clock: Clock,
 }
 
 /// The parts of a server that refresh and answer.
-struct Server {
-    engine: Arc<Engine>,
+pub struct Server {
+    pub engine: Arc<Engine>,
     catalog: Arc<Catalog>,
-    views: Arc<Views>,
-    refresher: Refresher,
+    pub views: Arc<Views>,
+    pub refresher: Refresher,
 }
 
 impl Lake {
-    fn new() -> Self {
-        let lake = Self { directory: tempfile::tempdir().unwrap(), clock: Clock::fixed(now()) };
+    pub fn new() -> Self {
+        // Thousands of writes that wait for a disk would take minutes beside other work; what a disk may lose is
+        // tested elsewhere.
+        let memory = Path::new("/dev/shm");
+        let directory = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+        let an_hour = Interval(TimeDelta::hours(1).to_std().unwrap());
+        let mut config = Config { listing_interval: an_hour, ..Config::default() };
+        config.resolve(directory.path());
+        let lake = Self { directory, config, clock: Clock::fixed(now()) };
         lake.file(
             "catalog/log/login.yaml",
             "location: login\nformat: csv\npartition_by: { day: date }\ncolumns: { user_id: bigint, n: int }\n",
@@ -202,14 +212,28 @@ impl Lake {
         lake
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    /// Sets something for servers that start later.
+    pub fn configure(&mut self, set: impl FnOnce(&mut Config)) {
+        set(&mut self.config);
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
     }
 
-    fn file(&self, path: &str, text: &str) {
+    pub fn file(&self, path: &str, text: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    /// A file as if it had been written at a time; whole or not at all.
+    pub fn file_at(&self, path: &Path, text: &str, at: DateTime<Utc>) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut file = tempfile::NamedTempFile::new_in(&self.directory).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.as_file().set_modified(at.into()).unwrap();
+        file.persist(path).unwrap();
     }
 
     /// A day of September.
@@ -221,24 +245,22 @@ impl Lake {
         self.file(&format!("lake/login/day={day}/a.csv"), rows);
     }
 
-    async fn server(&self) -> Server {
-        let an_hour = Interval(TimeDelta::hours(1).to_std().unwrap());
-        let mut config = Config { listing_interval: an_hour, ..Config::default() };
-        config.resolve(self.directory.path());
-        let catalog = Catalog::open(&config).await.unwrap();
-        let warehouse = Warehouse::new(&config, &catalog).unwrap();
-        let views = Views::open(&config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await.unwrap();
+    pub async fn server(&self) -> Server {
+        let config = &self.config;
+        let catalog = Catalog::open(config).await.unwrap();
+        let warehouse = Warehouse::new(config, &catalog).unwrap();
+        let views = Views::open(config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await.unwrap();
         let clock = self.clock.clone();
-        let engine = Engine::new(&config, Arc::clone(&catalog), Arc::clone(&views), clock.clone()).unwrap();
+        let engine = Engine::new(config, Arc::clone(&catalog), Arc::clone(&views), clock.clone()).unwrap();
         let of_refresher = (Arc::clone(&engine), Arc::clone(&catalog), Arc::clone(&views));
         let refresher =
-            Refresher::new(&config, of_refresher.0, of_refresher.1, of_refresher.2, clock).unwrap();
+            Refresher::new(config, of_refresher.0, of_refresher.1, of_refresher.2, clock).unwrap();
         Server { engine, catalog, views, refresher }
     }
 }
 
 impl Server {
-    fn define(&self, definitions: Vec<Definition>) {
+    pub fn define(&self, definitions: Vec<Definition>) {
         let view = |definition: Definition| {
             let id = TableId::new(&definition.database, &definition.name);
             let view = View { id: id.clone(), file: "test.sql".into(), definition: Ok(Arc::new(definition)) };
@@ -255,7 +277,7 @@ impl Server {
     }
 
     /// Forgets what was listed and read.
-    fn look_again(&self) {
+    pub fn look_again(&self) {
         for database in self.catalog.snapshot().databases.values() {
             database.tables.values().for_each(|table| table.refresh());
         }
@@ -276,17 +298,21 @@ impl Server {
         }
     }
 
-    /// The rows of an answer, without their frame.
+    /// The rows of an answer, one a line.
     async fn rows(&self, sql: &str) -> String {
+        self.try_rows(sql).await.unwrap().join("\n")
+    }
+
+    /// The rows of an answer, cells with a `|` between them; or the text of the error.
+    pub async fn try_rows(&self, sql: &str) -> Result<Vec<String>, String> {
         let mut session = self.engine.session(1, Login { user: "root".into(), ..Login::default() });
-        let Answer::Rows(mut rows) = session.query(sql).await.unwrap() else { panic!("{sql} has no rows") };
+        let answer = session.query(sql).await.map_err(|error| error.to_string())?;
+        let Answer::Rows(mut rows) = answer else { panic!("{sql} has no rows") };
         let mut batches = vec![];
         while let Some(batch) = rows.next().await {
-            batches.push(batch.unwrap());
+            batches.push(batch.map_err(|error| error.to_string())?);
         }
-        let table = pretty_format_batches(&batches).unwrap().to_string();
-        let cells = table.lines().filter(|line| line.starts_with('|')).skip(1);
-        cells.map(|line| line.trim_matches(['|', ' ']).to_owned()).collect::<Vec<_>>().join("\n")
+        Ok(cells(&batches))
     }
 }
 
