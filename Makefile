@@ -1,11 +1,12 @@
 # `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets; `make test-differential`
-# compares random expressions with a MariaDB server, `ORACLE=user@host:port`.
+# compares random expressions with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes 300 times
+# and plays new games of changes against views for about an hour.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 VENV := $(abspath $(CARGO_TARGET_DIR))/venv
 
-.PHONY: demo test test-differential lint clients clean
+.PHONY: demo test test-differential test-faults lint clients clean
 
 # Makes the sample lake in ./lakefront-demo if it is not there, and serves it.
 demo:
@@ -21,6 +22,13 @@ ORACLE ?= root@127.0.0.1:3306
 test-differential: clients
 	cargo test --no-run
 	$(VENV)/bin/python tests/differential/differential.py --binary $(CARGO_TARGET_DIR)/debug/lakefront --oracle $(ORACLE)
+
+# Refreshes that are killed, and views against their queries, with other seeds at every run.
+KILLS ?= 300
+STEPS ?= 3000
+SEEDS ?= $(shell shuf -i 1000-999999 -n 4 | paste -sd,)
+test-faults:
+	LAKEFRONT_KILLS=$(KILLS) LAKEFRONT_SEEDS=$(SEEDS) LAKEFRONT_STEPS=$(STEPS) cargo test --test it -- model refresh_faults --nocapture
 
 lint:
 	cargo fmt --check

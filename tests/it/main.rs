@@ -24,6 +24,7 @@ mod notify;
 mod operations;
 mod pairs;
 mod refresh;
+mod refresh_faults;
 mod slt;
 mod statements;
 mod tableau;
