@@ -37,12 +37,12 @@ const SETTLED_EVERY: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn views_answer_as_their_queries_whatever_happens() {
-    play(&numbers("LAKEFRONT_SEEDS", &[1, 2, 3, 4]), numbers("LAKEFRONT_STEPS", &[500])[0], false).await;
+    play(&numbers("LAKEFRONT_SEEDS", &[1, 2, 3, 4]), numbers("LAKEFRONT_STEPS", &[450])[0], false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_same_with_a_warehouse_in_a_store_that_fails() {
-    play(&numbers("LAKEFRONT_SEEDS", &[5, 6]), numbers("LAKEFRONT_STEPS", &[150])[0], true).await;
+    play(&numbers("LAKEFRONT_SEEDS", &[5, 6]), numbers("LAKEFRONT_STEPS", &[100])[0], true).await;
 }
 
 /// Plays all seeds at once.
@@ -110,6 +110,11 @@ impl Model {
             lake.configure(|config| {
                 store.configure(config);
                 config.warehouse = "s3://lake/warehouse".to_owned();
+                // No fault of this test takes long; the machine may.
+                for store in config.stores.values_mut() {
+                    store.request_timeout = Some("3s".parse().unwrap());
+                    store.retry_timeout = Some("3s".parse().unwrap());
+                }
             });
         }
         let servers = [lake.server().await, lake.server().await];
@@ -585,7 +590,9 @@ fn random_fault(random: &mut StdRng) -> (Operation, Fault) {
     let operation = *[Operation::Put, Operation::Put, Operation::Get, Operation::List, Operation::Delete]
         .choose(random)
         .unwrap();
-    let faults = [Fault::InternalError, Fault::SlowDown, Fault::Lost, Fault::AccessDenied];
+    // What is lost is waited for, so it is rare.
+    let passing = [Fault::InternalError, Fault::SlowDown];
+    let faults = [&passing[..], &passing, &passing, &[Fault::AccessDenied, Fault::Lost]].concat();
     (operation, *faults.choose(random).unwrap())
 }
 
