@@ -44,6 +44,8 @@ pub struct Materialized {
     /// Texts of conditions, without their parentheses: every row of a computed day must not be false under them
     /// (a condition with an aggregate: the day as a whole).
     pub checks: Vec<String>,
+    /// When people are told that a day is not there yet.
+    pub due: Option<Due>,
     /// Switched off: no days are refreshed on their own, and queries compute all that is not fresh.
     pub inactive: bool,
 }
@@ -81,6 +83,16 @@ pub enum Schedule {
         /// A name of the time-zone database; UTC when there is none.
         time_zone: Option<String>,
     },
+}
+
+/// DUE 'hours:minutes' [TIME ZONE zone]: when a day must be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// On the wall clock, counted from the midnight that ends the day: 06:00 is six in the morning of the next day, and
+    /// 30:00 that of the day after it.
+    pub minutes: u32,
+    /// A name of the time-zone database; UTC when there is none.
+    pub time_zone: Option<String>,
 }
 
 /// A unit of EVERY.

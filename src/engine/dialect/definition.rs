@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use crate::engine::metadata::create_table::{literal, quoted};
 use crate::views::definition::{
-    Definition, Dependency, DependencyKind, Materialized, Refresh, Schedule, Unit, WhenStale,
+    Definition, Dependency, DependencyKind, Due, Materialized, Refresh, Schedule, Unit, WhenStale,
 };
 
 /// The CREATE statement of a view, without a `;`.
@@ -45,7 +45,7 @@ fn comment_of(out: &mut Formatter<'_>, before: &str, comment: &str) -> fmt::Resu
 }
 
 fn clauses(out: &mut Formatter<'_>, view: &Materialized) -> fmt::Result {
-    let Materialized { partition_by, refresh, start, depends_on, when_stale, checks, inactive } = view;
+    let Materialized { partition_by, refresh, start, depends_on, when_stale, checks, due, inactive } = view;
     if let Some(column) = partition_by {
         write!(out, "\n  PARTITION BY {}", quoted(column))?;
     }
@@ -69,6 +69,9 @@ fn clauses(out: &mut Formatter<'_>, view: &Materialized) -> fmt::Result {
     for check in checks {
         write!(out, "\n  CHECK ({check})")?;
     }
+    if let Some(Due { minutes, time_zone }) = due {
+        write!(out, "\n  DUE '{:02}:{:02}'{}", minutes / 60, minutes % 60, zone_text(time_zone))?;
+    }
     if *inactive {
         out.write_str("\n  INACTIVE")?;
     }
@@ -77,10 +80,6 @@ fn clauses(out: &mut Formatter<'_>, view: &Materialized) -> fmt::Result {
 
 /// What stands after REFRESH.
 pub fn refresh_text(refresh: &Refresh) -> String {
-    let zone = |zone: &Option<String>| match zone {
-        Some(zone) => format!(" TIME ZONE {}", literal(zone)),
-        None => String::new(),
-    };
     match refresh {
         Refresh::OnChange => "ON CHANGE".to_owned(),
         Refresh::Manual => "MANUAL".to_owned(),
@@ -89,11 +88,18 @@ pub fn refresh_text(refresh: &Refresh) -> String {
                 Some(starts) => format!(" STARTS '{}'", starts.format("%Y-%m-%d %H:%M:%S")),
                 None => String::new(),
             };
-            format!("ON SCHEDULE EVERY {count} {}{starts}{}", unit_text(*unit), zone(time_zone))
+            format!("ON SCHEDULE EVERY {count} {}{starts}{}", unit_text(*unit), zone_text(time_zone))
         }
         Refresh::OnSchedule(Schedule::Cron { expression, time_zone }) => {
-            format!("ON SCHEDULE CRON {}{}", literal(expression), zone(time_zone))
+            format!("ON SCHEDULE CRON {}{}", literal(expression), zone_text(time_zone))
         }
+    }
+}
+
+fn zone_text(zone: &Option<String>) -> String {
+    match zone {
+        Some(zone) => format!(" TIME ZONE {}", literal(zone)),
+        None => String::new(),
     }
 }
 
@@ -181,6 +187,10 @@ mod tests {
             "REFRESH ON SCHEDULE CRON '0 5 * * 1-5' AT TIME ZONE 'Europe/Berlin'",
             "ON SCHEDULE CRON '0 5 * * 1-5' TIME ZONE 'Europe/Berlin'",
         );
+        materialized(
+            "due '6:05' at time zone 'Asia/Seoul' refresh manual",
+            "\n  REFRESH MANUAL\n  WHEN STALE INLINE\n  DUE '06:05' TIME ZONE 'Asia/Seoul'",
+        );
         // StarRocks.
         refresh(
             "DISTRIBUTED BY HASH(`a`) BUCKETS 3 REFRESH IMMEDIATE ASYNC START('2026-09-01 05:00:00') \
@@ -235,6 +245,8 @@ mod tests {
         materialized("REFRESH ON SCHEDULE EVERY 1 DAY TIME ZONE 'Mars'", "time zone: 'Mars'");
         materialized("REFRESH ON SCHEDULE EVERY 1 DAY STARTS 'soon'", "DATETIME value: 'soon'");
         materialized("REFRESH INCREMENTAL", "REFRESH ON CHANGE is meant");
+        materialized("DUE '06:60'", "TIME value: '06:60'");
+        materialized("DUE '999:00'", "TIME value: '999:00'");
         materialized("START DATE '2026-02-30'", "DATE value: '2026-02-30'");
         materialized("PARTITION BY date_trunc('day', at)", "compute it in the select list");
         materialized("PARTITION BY (a, b)", "compute it in the select list");
@@ -287,6 +299,8 @@ mod tests {
         let day = (0i32..40_000).prop_map(|day| chrono::NaiveDate::from_epoch_days(day).unwrap());
         let when_stale = prop::sample::select(vec![WhenStale::Inline, WhenStale::Serve, WhenStale::Fail]);
         let check = prop::sample::select(vec!["n > 0", "sum(n) < 5 AND 'a)' <> b", "a IN (1, (2))"]);
+        let zone = prop::sample::select(vec![None, Some("Europe/Berlin".to_owned())]);
+        let due = (0u32..168 * 60, zone).prop_map(|(minutes, time_zone)| Due { minutes, time_zone });
         (
             prop::option::of(any_name()),
             any_refresh(),
@@ -294,11 +308,23 @@ mod tests {
             prop::collection::vec(dependency, 0..3),
             when_stale,
             prop::collection::vec(check.prop_map(String::from), 0..3),
+            prop::option::of(due),
             any::<bool>(),
         )
-            .prop_map(|(partition_by, refresh, start, depends_on, when_stale, checks, inactive)| {
-                Materialized { partition_by, refresh, start, depends_on, when_stale, checks, inactive }
-            })
+            .prop_map(
+                |(partition_by, refresh, start, depends_on, when_stale, checks, due, inactive)| {
+                    Materialized {
+                        partition_by,
+                        refresh,
+                        start,
+                        depends_on,
+                        when_stale,
+                        checks,
+                        due,
+                        inactive,
+                    }
+                },
+            )
     }
 
     proptest! {

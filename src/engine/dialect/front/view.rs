@@ -13,11 +13,13 @@ use super::super::{Mode, tokens};
 use super::{Front, Read};
 use crate::engine::error::{Error, Result};
 use crate::views::definition::{
-    ColumnDefinition, Dependency, DependencyKind, Materialized, Refresh, Schedule, Unit, WhenStale,
+    ColumnDefinition, Dependency, DependencyKind, Due, Materialized, Refresh, Schedule, Unit, WhenStale,
 };
 
 /// Most days before or after a day that DEPENDS ON may name: ten years.
 const WINDOW_DAYS_MAX: u64 = 3_660;
+/// Most hours after its end at which a day may be due: a week.
+const DUE_HOURS_MAX: u32 = 168;
 
 impl Front<'_> {
     /// CREATE: of a view; what else it creates is refused.
@@ -228,13 +230,14 @@ impl Front<'_> {
     }
 
     fn materialized_clause(&mut self, view: &mut Materialized, clauses: &mut Clauses) -> Read<()> {
-        const WORDS: [&str; 14] = [
+        const WORDS: [&str; 15] = [
             "REFRESH",
             "PARTITION",
             "START",
             "DEPENDS",
             "WHEN",
             "CHECK",
+            "DUE",
             "INACTIVE",
             "ACTIVE",
             "BUILD",
@@ -275,6 +278,7 @@ impl Front<'_> {
                 };
             }
             "CHECK" => view.checks.push(self.check()?),
+            "DUE" => view.due = Some(self.due()?),
             "INACTIVE" => view.inactive = true,
             "ACTIVE" => view.inactive = false,
             // When days are computed is said by REFRESH.
@@ -493,6 +497,17 @@ impl Front<'_> {
         let text = self.text_from(start)?;
         self.parser.expect_token(&Token::RParen)?;
         Ok(text)
+    }
+
+    /// 'hours:minutes' [TIME ZONE 'zone'].
+    fn due(&mut self) -> Read<Due> {
+        let text = self.string()?;
+        let minutes = text.split_once(':').and_then(|(hours, minutes)| {
+            let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
+            (hours < DUE_HOURS_MAX && minutes < 60).then_some(hours * 60 + minutes)
+        });
+        let minutes = minutes.ok_or(Error::Value { kind: "TIME", value: text })?;
+        Ok(Due { minutes, time_zone: self.time_zone()? })
     }
 
     /// The query, as it was written. It must mean the same whoever reads it, and when.
