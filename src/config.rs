@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::NaiveTime;
+use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, de};
 
 /// The server's settings: `lakefront.yaml`.
@@ -81,6 +83,8 @@ pub struct Config {
     pub shutdown_timeout: Interval,
     /// Whom to tell of what happens to views.
     pub notify: Vec<Notify>,
+    /// When to tell what happened on a day; never when it is not set.
+    pub summary: Option<Summary>,
     /// Which log lines are written: a level, or levels by module, as in `info,lakefront::lake=debug`.
     pub log: String,
     /// Log lines as text or as JSON.
@@ -123,6 +127,7 @@ impl Default for Config {
             max_allowed_packet: ByteSize::mib(64),
             shutdown_timeout: Interval(Duration::from_secs(30)),
             notify: Vec::new(),
+            summary: None,
             log: "info".into(),
             log_format: LogFormat::Text,
         }
@@ -220,6 +225,17 @@ pub struct Notify {
     pub webhook: Option<Secret>,
     /// What to tell; all when it is empty.
     pub events: Vec<NotifyEvent>,
+}
+
+/// When to tell what happened on a day, to those of `notify` who want to hear `summary`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// The time on the next day.
+    pub at: TimeOfDay,
+    /// Where that is the time, and where the day begins and ends.
+    #[serde(default)]
+    pub time_zone: TimeZone,
 }
 
 /// A kind of event.
@@ -560,6 +576,53 @@ impl<'de> Deserialize<'de> for FileMode {
     }
 }
 
+/// A time of day, written `08:30`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOfDay(pub NaiveTime);
+
+const TIME_OF_DAY_EXPECTED: &str = "a time of day such as 08:30";
+
+impl FromStr for TimeOfDay {
+    type Err = NotScaled;
+
+    fn from_str(text: &str) -> Result<Self, NotScaled> {
+        let time = NaiveTime::parse_from_str(text, "%H:%M");
+        time.map(Self).map_err(|_| NotScaled { expected: TIME_OF_DAY_EXPECTED })
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeOfDay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Written { expected: TIME_OF_DAY_EXPECTED, value: PhantomData })
+    }
+}
+
+/// A time zone, written `Asia/Seoul`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeZone(pub Tz);
+
+const TIME_ZONE_EXPECTED: &str = "a time zone such as Asia/Seoul";
+
+impl Default for TimeZone {
+    fn default() -> Self {
+        Self(Tz::UTC)
+    }
+}
+
+impl FromStr for TimeZone {
+    type Err = NotScaled;
+
+    fn from_str(text: &str) -> Result<Self, NotScaled> {
+        text.parse().map(Self).map_err(|_| NotScaled { expected: TIME_ZONE_EXPECTED })
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeZone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Written { expected: TIME_ZONE_EXPECTED, value: PhantomData })
+    }
+}
+
 /// Addresses with the same first bits, written `10.0.0.0/8`; a single address is written alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -716,6 +779,16 @@ mod tests {
         check(
             "notify:\n- webhook: https://x/${LAKEFRONT_NO_SUCH_VARIABLE}\n",
             "lakefront.yaml:2: notify[0]: the environment has no variable LAKEFRONT_NO_SUCH_VARIABLE",
+        );
+        check(
+            "summary: { at: 8 o'clock }\n",
+            "lakefront.yaml:1: summary.at: invalid value: string \"8 o'clock\", \
+             expected a time of day such as 08:30",
+        );
+        check(
+            "summary:\n  at: 08:30\n  time_zone: Mars\n",
+            "lakefront.yaml:3: summary.time_zone: invalid value: string \"Mars\", \
+             expected a time zone such as Asia/Seoul",
         );
         let unknown = read("listne: 127.0.0.1:3306\n").unwrap_err();
         assert!(

@@ -62,8 +62,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         .map_err(Error::Threads)?;
     let refreshes: Arc<dyn Refreshes> = Arc::new(refresher.clone());
     engine.refresh_with(&refreshes);
-    let jobs = Jobs::new(&config, refresher, Arc::clone(&views), clock.clone());
-    let notifier = Notifier::new(&config.notify, clock)?;
+    let notifier = Notifier::new(&config.notify, clock.clone())?;
+    let jobs = Jobs::new(&config, refresher, Arc::clone(&views), notifier.clone(), clock);
     let connections = wire::Shared::new(&config, engine, users, tls);
 
     let draining = CancellationToken::new();

@@ -1,7 +1,12 @@
-//! What runs without being asked: refreshes when sources change or when their time has come, and the cleaning of the
-//! warehouse. It must not know how a refresh works, nor how times are kept.
+//! What runs without being asked: refreshes when sources change or when their time has come, messages to people, and the
+//! cleaning of the warehouse. It must not know how a refresh works, nor how times are kept.
 //!
 //! Every job compares what is with what should be, and may run twice or be missed: the next run does the rest.
+
+mod due;
+mod notices;
+mod told;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +17,12 @@ use futures::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::notices::Notices;
 use crate::catalog::TableId;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lake::delta::history::Removed;
+use crate::notify::Notifier;
 use crate::refresh::Refresher;
 use crate::refresh::request::{Request, Trigger};
 use crate::scheduler::schedule::{Cron, Period, Schedule, default_anchor};
@@ -27,6 +34,10 @@ use crate::views::definition::{self, Refresh, Unit};
 const CHANGES: &str = "refresh what changed";
 /// The job that cleans the warehouse.
 const VACUUM: &str = "clean the warehouse";
+/// The job that tells people.
+const TELL: &str = "tell people";
+/// How often that is looked at, at least, in seconds.
+const TELL_INTERVAL_MAX: u64 = 20;
 /// Files that no version names are kept so long: a refresh may be about to publish them.
 const UNPUBLISHED_KEPT: TimeDelta = TimeDelta::days(1);
 
@@ -43,17 +54,44 @@ pub struct Jobs {
     retention: TimeDelta,
     /// What was wrong with views when they were last looked at: it is told once.
     problems: Mutex<BTreeMap<TableId, String>>,
+    notices: Notices,
+    notifier: Notifier,
 }
 
 impl Jobs {
     /// The jobs of the config.
-    pub fn new(config: &Config, refresher: Refresher, views: Arc<Views>, clock: Clock) -> Arc<Self> {
+    pub fn new(
+        config: &Config,
+        refresher: Refresher,
+        views: Arc<Views>,
+        notifier: Notifier,
+        clock: Clock,
+    ) -> Arc<Self> {
         // Refreshes have a limit of their own: jobs that wait for them take no place from others.
         let scheduler = Scheduler::new(clock.clone(), 8);
         let interval = config.listing_interval.0.as_secs().max(1);
         let retention = TimeDelta::from_std(config.warehouse_retention.0).unwrap_or(TimeDelta::MAX);
         let problems = Mutex::default();
-        Arc::new(Self { scheduler, refresher, views, clock, interval, retention, problems })
+        let times = scheduler.clone();
+        refresher.ask_times_of(move |view| times.next(&of_view(view)));
+        let of_notices = (refresher.clone(), Arc::clone(&views), notifier.clone());
+        let notices = Notices::new(config, of_notices.0, of_notices.1, of_notices.2, clock.clone());
+        Arc::new(Self {
+            scheduler,
+            refresher,
+            views,
+            clock,
+            interval,
+            retention,
+            problems,
+            notices,
+            notifier,
+        })
+    }
+
+    /// How the jobs are, and when they run next.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
     }
 
     /// Runs the jobs until `stop`; then waits until what is at work has stopped.
@@ -63,11 +101,19 @@ impl Jobs {
             jobs.refresh_changes().await
         });
         self.put(VACUUM, every(Period::Days(1)), |jobs| async move { jobs.vacuum().await });
+        let tell = every(Period::Seconds(self.interval.min(TELL_INTERVAL_MAX)));
+        self.put(TELL, tell, |jobs| async move {
+            let problems = jobs.problems.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            jobs.notices.run(&problems).await;
+        });
+        let watched = (self.scheduler.clone(), self.notifier.clone(), self.clock.clone());
+        tokio::spawn(watch::watch(watched.0, watched.1, watched.2, stop.clone()));
         let stopping = async {
             stop.cancelled().await;
             self.refresher.stop().await;
         };
         tokio::join!(self.scheduler.run(stop.clone()), stopping);
+        self.notices.end().await;
         // Their work holds this, which holds them.
         self.scheduler.status().iter().for_each(|job| self.scheduler.remove(&job.name));
     }
@@ -92,30 +138,36 @@ impl Jobs {
 
     /// Brings views up to date that follow their sources, and sees to the times of those that do not.
     async fn refresh_changes(self: Arc<Self>) {
-        self.keep_times();
+        let scheduled = self.keep_times();
         let request = Request { view: None, from: None, to: None, force: false, trigger: Trigger::Change };
         let outcome = self.refresher.run(&request, |_| ()).await;
-        self.tell(outcome.problems.into_iter().collect());
+        self.tell(outcome.problems.into_iter().collect(), |view| !scheduled.contains(view));
         if let Err(error) = self.views.warehouse.runs().read_new().await {
             warn!(%error, "cannot read what was refreshed");
         }
+        self.scheduler.activate(TELL);
     }
 
-    /// Tells of each problem once, and once that it is gone.
-    fn tell(&self, found: BTreeMap<TableId, String>) {
+    /// Tells of each problem once, and once that it is gone, of the views that were looked at.
+    fn tell(&self, found: BTreeMap<TableId, String>, was_looked_at: impl Fn(&TableId) -> bool) {
         let mut known = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         for (view, problem) in found.iter().filter(|(view, problem)| known.get(*view) != Some(*problem)) {
             warn!(%view, problem, "a view cannot be refreshed");
         }
-        for view in known.keys().filter(|view| !found.contains_key(*view)) {
-            info!(%view, "a view can be refreshed again");
-        }
-        *known = found;
+        known.retain(|view, _| {
+            let is_gone = was_looked_at(view) && !found.contains_key(view);
+            if is_gone {
+                info!(%view, "a view can be refreshed again");
+            }
+            !is_gone
+        });
+        known.extend(found);
     }
 
-    /// Gives each view with a schedule its job, and takes the jobs of all others away.
-    fn keep_times(self: &Arc<Self>) {
-        let mut due = BTreeSet::from([CHANGES.to_owned(), VACUUM.to_owned()]);
+    /// Gives each view with a schedule its job, and takes the jobs of all others away. The views with a schedule.
+    fn keep_times(self: &Arc<Self>) -> BTreeSet<TableId> {
+        let mut scheduled = BTreeSet::new();
+        let mut due = BTreeSet::from([CHANGES, VACUUM, TELL].map(str::to_owned));
         let snapshot = self.views.snapshot();
         for (id, view) in &snapshot.views {
             let Some(materialized) =
@@ -129,14 +181,17 @@ impl Jobs {
             }
             match schedule_of(schedule) {
                 Ok(schedule) => {
-                    let name = format!("refresh {id}");
+                    let name = of_view(id);
+                    scheduled.insert(id.clone());
                     let id = id.clone();
                     let run = move |jobs: Arc<Self>| {
-                        let view = Some(id.clone());
-                        let request =
-                            Request { view, from: None, to: None, force: false, trigger: Trigger::Schedule };
+                        let id = id.clone();
                         async move {
-                            jobs.refresher.run(&request, |_| ()).await;
+                            let (view, trigger) = (Some(id.clone()), Trigger::Schedule);
+                            let request = Request { view, from: None, to: None, force: false, trigger };
+                            let outcome = jobs.refresher.run(&request, |_| ()).await;
+                            jobs.tell(outcome.problems.into_iter().collect(), |view| *view == id);
+                            jobs.scheduler.activate(TELL);
                         }
                     };
                     self.put(&name, schedule, run);
@@ -150,6 +205,7 @@ impl Jobs {
                 self.scheduler.remove(&job.name);
             }
         }
+        scheduled
     }
 
     async fn vacuum(self: Arc<Self>) {
@@ -169,10 +225,16 @@ impl Jobs {
         if let Err(error) = warehouse.runs().vacuum(now).await {
             warn!(%error, "cannot clean up old records of refreshes");
         }
+        metrics::counter!("lakefront_vacuumed_bytes_total").increment(removed.bytes);
         if removed.files > 0 {
             info!(files = removed.files, bytes = removed.bytes, "removed old versions of views");
         }
     }
+}
+
+/// The job that refreshes a view at its times.
+fn of_view(id: &TableId) -> String {
+    format!("refresh {id}")
 }
 
 /// A view's schedule as the scheduler keeps it.

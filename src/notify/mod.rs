@@ -6,11 +6,11 @@
 mod target;
 mod text;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::future::join_all;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -29,18 +29,29 @@ pub struct Notifier {
 struct Shared {
     clock: Clock,
     targets: Vec<Target>,
-    /// The views whose last refresh failed, and since when.
-    failing: Mutex<BTreeMap<String, DateTime<Utc>>>,
+}
+
+/// An event on its way to some targets, as it is kept by whoever wants to know that it arrives.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct Letter {
+    /// Unlike any other's.
+    pub id: String,
+    /// What is told.
+    pub event: Event,
+    /// When that was.
+    pub at: DateTime<Utc>,
+    /// The targets that have not had it, by name.
+    pub to: Vec<String>,
 }
 
 /// Something that people should know. Views are told as `database.view`, units as `2026-09-01`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub enum Event {
     /// A view's refresh failed; the first time of a streak.
     Failed {
         /// The view.
         view: String,
-        /// What failed of it.
+        /// What failed of it; empty when the view as a whole cannot be looked at.
         unit: String,
         /// Why.
         error: String,
@@ -75,7 +86,7 @@ pub enum Event {
 }
 
 /// What happened on a day, all views together.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Summary {
     /// The day.
     pub day: NaiveDate,
@@ -108,39 +119,49 @@ impl Notifier {
             slack.into_iter().chain(webhook).collect::<Vec<_>>()
         };
         let targets = targets.iter().enumerate().flat_map(of_entry).collect();
-        Ok(Self { shared: Arc::new(Shared { clock, targets, failing: Mutex::default() }) })
+        Ok(Self { shared: Arc::new(Shared { clock, targets }) })
     }
 
-    /// Tells an event to all targets that want to hear of its kind.
+    /// Whether there is nobody to tell.
+    pub fn is_deaf(&self) -> bool {
+        self.shared.targets.is_empty()
+    }
+
+    /// Tells an event to all targets that want to hear of its kind. Nobody learns whether it arrives.
     pub fn tell(&self, event: Event) {
         let now = self.shared.clock.now();
         for target in self.shared.targets.iter().filter(|target| target.wants(event.kind())) {
-            target.put(event.clone(), now);
+            target.put("", event.clone(), now);
         }
     }
 
-    /// A view's refresh failed. Only the first failure of a streak is told.
-    pub fn failed(&self, view: &str, unit: &str, error: &str) {
-        let mut failing = self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !failing.contains_key(view) {
-            failing.insert(view.to_owned(), self.shared.clock.now());
-            drop(failing);
-            self.tell(Event::Failed { view: view.into(), unit: unit.into(), error: error.into() });
+    /// The targets that want to hear of an event, by name.
+    pub fn wanting(&self, event: &Event) -> Vec<String> {
+        let wanting = self.shared.targets.iter().filter(|target| target.wants(event.kind()));
+        wanting.map(|target| target.name().to_owned()).collect()
+    }
+
+    /// Puts a letter into the outboxes of its targets.
+    pub fn post(&self, letter: &Letter) {
+        for target in self.shared.targets.iter().filter(|target| letter.to.contains(&target.name)) {
+            target.put(&letter.id, letter.event.clone(), letter.at);
         }
     }
 
-    /// A view's refresh went well. That is told when the one before had failed.
-    pub fn succeeded(&self, view: &str) {
-        let mut failing = self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failed_since) = failing.remove(view) {
-            drop(failing);
-            self.tell(Event::Recovered { view: view.into(), failed_since });
-        }
+    /// The targets of a letter that have not had it, and may still.
+    pub fn left(&self, letter: &Letter) -> Vec<String> {
+        let of_letter = self.shared.targets.iter().filter(|target| letter.to.contains(&target.name));
+        of_letter.filter(|target| target.has(&letter.id)).map(|target| target.name.clone()).collect()
     }
 
-    /// A view is not there any more: nothing of it is to be told.
-    pub fn forget(&self, view: &str) {
-        self.shared.failing.lock().unwrap_or_else(PoisonError::into_inner).remove(view);
+    /// Takes all letters out of the outboxes: somebody else sends them.
+    pub fn withdraw(&self) {
+        self.shared.targets.iter().for_each(Target::withdraw);
+    }
+
+    /// Waits until each outbox is empty, or is left alone for a while because its target does not answer. Cancel-safe.
+    pub async fn settled(&self) {
+        join_all(self.shared.targets.iter().map(Target::settled)).await;
     }
 
     /// Sends what is told until it is told to stop; then tries each message that is left once, for a short time.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, StatusCode, redirect};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -35,14 +35,24 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Target {
     /// How people and logs know it.
-    name: String,
+    pub name: String,
     kind: Kind,
     address: Secret,
     events: Vec<NotifyEvent>,
     client: Client,
-    outbox: Mutex<VecDeque<Message>>,
+    outbox: Mutex<Outbox>,
     /// There is something in the outbox.
     filled: Notify,
+    /// Tells those who wait that the outbox has changed.
+    changed: watch::Sender<()>,
+}
+
+/// What waits for a target.
+#[derive(Debug, Default)]
+struct Outbox {
+    messages: VecDeque<Message>,
+    /// The target did not take the first one, and is left alone for a while.
+    pauses: bool,
 }
 
 /// How a target wants its messages.
@@ -54,8 +64,10 @@ pub enum Kind {
     Webhook,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Message {
+    /// Of a letter; empty for what nobody asks after.
+    id: String,
     event: Event,
     at: DateTime<Utc>,
 }
@@ -94,8 +106,8 @@ pub fn client() -> Result<Client, Error> {
 impl Target {
     /// A target of that name. It hears of these events, or of all when there are none.
     pub fn new(name: String, kind: Kind, address: Secret, events: &[NotifyEvent], client: Client) -> Self {
-        let (outbox, filled) = (Mutex::default(), Notify::new());
-        Self { name, kind, address, events: events.to_vec(), client, outbox, filled }
+        let (outbox, filled, changed) = (Mutex::default(), Notify::new(), watch::Sender::new(()));
+        Self { name, kind, address, events: events.to_vec(), client, outbox, filled, changed }
     }
 
     /// How people and logs know it.
@@ -109,16 +121,41 @@ impl Target {
     }
 
     /// Puts a message into the outbox. It never waits.
-    pub fn put(&self, event: Event, at: DateTime<Utc>) {
-        let mut outbox = self.outbox();
-        if outbox.len() == OUTBOX_MAX {
-            outbox.pop_front();
-            warn!(to = self.name, "the outbox is full: the oldest message is dropped");
-            count("dropped");
-        }
-        outbox.push_back(Message { event, at });
-        drop(outbox);
+    pub fn put(&self, id: &str, event: Event, at: DateTime<Utc>) {
+        self.change(|outbox| {
+            if outbox.messages.len() == OUTBOX_MAX {
+                outbox.messages.pop_front();
+                warn!(to = self.name, "the outbox is full: the oldest message is dropped");
+                count("dropped");
+            }
+            outbox.messages.push_back(Message { id: id.to_owned(), event, at });
+        });
         self.filled.notify_one();
+    }
+
+    /// Whether a letter waits here.
+    pub fn has(&self, id: &str) -> bool {
+        self.outbox().messages.iter().any(|message| message.id == id)
+    }
+
+    /// Takes all letters out. One that is on its way arrives.
+    pub fn withdraw(&self) {
+        self.change(|outbox| outbox.messages.retain(|message| message.id.is_empty()));
+    }
+
+    /// Waits until nothing is left to send, or the target is left alone for a while.
+    pub async fn settled(&self) {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let is_settled = {
+                let outbox = self.outbox();
+                outbox.messages.is_empty() || outbox.pauses
+            };
+            if is_settled {
+                return;
+            }
+            changed.changed().await.expect("the target is borrowed here");
+        }
     }
 
     /// Sends messages in order until it is told to stop, then what is left, once and for a short time. A message that
@@ -127,7 +164,7 @@ impl Target {
     pub async fn run(&self, clock: &Clock, stop: &CancellationToken) {
         let mut failures = 0;
         while !stop.is_cancelled() {
-            let first = self.outbox().front().cloned();
+            let first = self.outbox().messages.front().cloned();
             let Some(message) = first else {
                 let _ = stop.run_until_cancelled(self.filled.notified()).await;
                 continue;
@@ -145,7 +182,9 @@ impl Target {
                 continue;
             }
             let until = clock.now() + error.wait(failures);
+            self.change(|outbox| outbox.pauses = true);
             let _ = stop.run_until_cancelled(clock.until(until)).await;
+            self.change(|outbox| outbox.pauses = false);
         }
         let rest = async {
             while let Some(message) = self.take() {
@@ -153,7 +192,7 @@ impl Target {
             }
         };
         if tokio::time::timeout(FAREWELL, rest).await.is_err() {
-            warn!(to = self.name, messages = self.outbox().len(), "messages are left unsent");
+            warn!(to = self.name, messages = self.outbox().messages.len(), "messages are left unsent");
         }
     }
 
@@ -198,18 +237,36 @@ impl Target {
     }
 
     fn take(&self) -> Option<Message> {
-        self.outbox().pop_front()
+        let mut taken = None;
+        self.change(|outbox| taken = outbox.messages.pop_front());
+        taken
     }
 
     /// Removes the message that was sent; it may have been dropped from a full outbox meanwhile.
     fn remove(&self, message: &Message) {
-        let mut outbox = self.outbox();
-        if outbox.front().is_some_and(|first| first.at == message.at && first.event == message.event) {
-            outbox.pop_front();
-        }
+        self.change(|outbox| {
+            if outbox.messages.front() == Some(message) {
+                outbox.messages.pop_front();
+            }
+        });
     }
 
-    fn outbox(&self) -> MutexGuard<'_, VecDeque<Message>> {
+    fn change(&self, change: impl FnOnce(&mut Outbox)) {
+        let mut outbox = self.outbox();
+        let before = outbox.messages.len();
+        change(&mut outbox);
+        let after = outbox.messages.len();
+        drop(outbox);
+        let waiting = metrics::gauge!("lakefront_notifications_waiting");
+        if after > before {
+            waiting.increment((after - before) as f64)
+        } else {
+            waiting.decrement((before - after) as f64)
+        }
+        self.changed.send_replace(());
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

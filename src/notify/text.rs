@@ -17,9 +17,9 @@ pub fn slack(event: &Event) -> Value {
     let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let text = match event {
         Event::Failed { view, unit, error } => {
-            let (view, unit, error) = (escape(view), escape(unit), escape(&shortened(error)));
+            let (view, what, error) = (escape(view), escape(&what_failed(unit)), escape(&shortened(error)));
             format!(
-                ":red_circle: *{view}* failed for {unit}\n> {}\nWhat was published before is served on; it is tried again by itself.",
+                ":red_circle: *{view}* {what}\n> {}\nWhat was published before is served on; it is tried again by itself.",
                 error.replace('\n', "\n> ")
             )
         }
@@ -58,7 +58,7 @@ pub fn slack(event: &Event) -> Value {
 pub fn webhook(event: &Event, at: DateTime<Utc>) -> Value {
     let mut document = match event {
         Event::Failed { view, unit, error } => {
-            json!({ "view": view, "unit": unit, "error": error, "text": format!("{view} failed for {unit}: {error}") })
+            json!({ "view": view, "unit": unit, "error": error, "text": format!("{view} {}: {error}", what_failed(unit)) })
         }
         Event::Recovered { view, failed_since } => {
             json!({ "view": view, "failed_since": failed_since.to_rfc3339(), "text": format!("{view} is well again") })
@@ -89,6 +89,14 @@ pub fn webhook(event: &Event, at: DateTime<Utc>) -> Value {
     document["event"] = event.kind().name().into();
     document["at"] = at.to_rfc3339().into();
     document
+}
+
+fn what_failed(unit: &str) -> String {
+    match unit {
+        "" => "cannot be refreshed".to_owned(),
+        "whole" => "failed".to_owned(),
+        day => format!("failed for {day}"),
+    }
 }
 
 fn counts(summary: &Summary) -> String {
@@ -127,6 +135,11 @@ mod tests {
                 error: "x < y & z\nsecond".into(),
             },
             ":red_circle: *mart.a* failed for 2026-09-01\n> x &lt; y &amp; z\n> second\n\
+             What was published before is served on; it is tried again by itself.",
+        );
+        check(
+            Event::Failed { view: "mart.a".into(), unit: String::new(), error: "a.sql:2: no".into() },
+            ":red_circle: *mart.a* cannot be refreshed\n> a.sql:2: no\n\
              What was published before is served on; it is tried again by itself.",
         );
         check(

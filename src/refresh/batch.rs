@@ -323,6 +323,9 @@ impl Batch {
         let seconds = (run.finished_at - run.started_at).as_seconds_f64();
         metrics::histogram!("lakefront_refresh_seconds").record(seconds.max(0.0));
         metrics::counter!("lakefront_refreshed_rows_total").increment(run.rows);
+        let published = ended.iter().filter(|unit| unit.end == End::Published);
+        let bytes = published.map(|unit| unit.bytes).sum();
+        metrics::counter!("lakefront_published_bytes_total").increment(bytes);
         let units = run.units.join(" ");
         match run.state {
             State::Success => {

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 
 use super::Refresher;
 use super::request::{self, End, Planned, Trigger};
-use crate::catalog::TableId;
+use crate::catalog::{TableId, days};
 use crate::engine::error::{Error, Result};
 use crate::engine::views::handle::{Refreshes, Request};
+use crate::lake;
 use crate::views;
 use crate::views::View;
 use crate::views::runs::State;
@@ -84,37 +85,13 @@ impl Refreshes for Refresher {
             bytes: units.iter().filter_map(|unit| unit.bytes).sum(),
             units: units.len() as u64,
             units_not_fresh: units.iter().filter(|unit| unit.state != "fresh").count() as u64,
-            next: None,
+            next: self.shared.times.get().and_then(|next| next(&view.id)),
         })
     }
 
     async fn units(&self, view: &View) -> Result<Vec<UnitState>> {
-        let log = self.shared.views.warehouse.view(&view.id.database, &view.id.name);
-        // As the jobs see it: with source days that are not complete, and with failures.
-        let (view, trigger) = (Some(view.id.clone()), Trigger::Change);
-        let request = request::Request { view, from: None, to: None, force: false, trigger };
-        let planned = Self::explain(self, &request).await.map_err(Error::View)?;
-        let published = log.pin().await.map_err(views::Error::from)?;
-        let failures = log.failures().read().await.map_err(views::Error::from)?;
-        let running = log.running();
-        let unit = |planned: Planned| {
-            let published = published.as_ref().and_then(|published| published.units.get(&planned.unit));
-            let failure = failures.get(&planned.unit).filter(|_| planned.state != "fresh");
-            UnitState {
-                unit: planned.unit.to_string(),
-                state: if running.contains(&planned.unit) { "running" } else { planned.state }.into(),
-                reason: planned.reason,
-                fingerprint: published.map(|published| published.fingerprint.to_string()),
-                version: published.map(|published| published.version),
-                rows: published.map(|published| published.content.rows),
-                bytes: published.map(|published| published.bytes),
-                published_at: published.map(|published| published.published_at),
-                error: failure.map(|failure| failure.text.clone()).unwrap_or_default(),
-            }
-        };
-        Ok(planned.into_iter().map(unit).collect())
+        self.states(&view.id).await.map_err(Error::View)
     }
-
     async fn source_units(&self) -> Result<Vec<SourceUnit>> {
         let mut read = BTreeSet::new();
         for (_, sources) in self.reads().await {
@@ -141,12 +118,43 @@ impl Refreshes for Refresher {
                     changed_at: Some(day.changed_at),
                 });
             }
+            of_table.sort_by_key(|unit| unit.day);
+            units.extend(of_table);
         }
         Ok(units)
     }
 }
 
 impl Refresher {
+    /// How the units of a materialized view are, in their order, or why the view cannot be looked at.
+    pub async fn states(&self, id: &TableId) -> std::result::Result<Vec<UnitState>, String> {
+        let log = self.shared.views.warehouse.view(&id.database, &id.name);
+        // As the jobs see it: with source days that are not complete, and with failures.
+        let (view, trigger) = (Some(id.clone()), Trigger::Change);
+        let request = request::Request { view, from: None, to: None, force: false, trigger };
+        let planned = Self::explain(self, &request).await?;
+        let told = |error: lake::Error| error.to_string();
+        let published = log.pin().await.map_err(told)?;
+        let failures = log.failures().read().await.map_err(told)?;
+        let running = log.running();
+        let unit = |planned: Planned| {
+            let published = published.as_ref().and_then(|published| published.units.get(&planned.unit));
+            let failure = failures.get(&planned.unit).filter(|_| planned.state != "fresh");
+            UnitState {
+                unit: planned.unit.to_string(),
+                state: if running.contains(&planned.unit) { "running" } else { planned.state }.into(),
+                reason: planned.reason,
+                fingerprint: published.map(|published| published.fingerprint.to_string()),
+                version: published.map(|published| published.version),
+                rows: published.map(|published| published.content.rows),
+                bytes: published.map(|published| published.bytes),
+                published_at: published.map(|published| published.published_at),
+                error: failure.map(|failure| failure.text.clone()).unwrap_or_default(),
+            }
+        };
+        Ok(planned.into_iter().map(unit).collect())
+    }
+
     /// What each materialized view reads; a view that cannot be looked at reads nothing.
     async fn reads(&self) -> BTreeMap<TableId, BTreeSet<TableId>> {
         let mut reads = BTreeMap::new();

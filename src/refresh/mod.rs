@@ -11,16 +11,17 @@
 
 mod batch;
 mod handle;
-mod lease;
+pub mod lease;
 mod ready;
 pub mod request;
 mod survey;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -60,7 +61,14 @@ struct Shared {
     started: TaskTracker,
     /// The server stops: no further batch begins.
     stopped: CancellationToken,
+    /// Views whose units are counted in the metrics.
+    counted: Mutex<BTreeSet<TableId>>,
+    /// Who keeps the times of views tells them.
+    times: OnceLock<NextTime>,
 }
+
+/// Tells when a view is next refreshed by its schedule.
+type NextTime = Box<dyn Fn(&TableId) -> Option<DateTime<Utc>> + Send + Sync>;
 
 /// How far a run is: batches and units that are done, units that are still to do.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,6 +106,8 @@ impl Refresher {
             at_work: Mutex::default(),
             started: TaskTracker::new(),
             stopped: CancellationToken::new(),
+            counted: Mutex::default(),
+            times: OnceLock::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -109,6 +119,9 @@ impl Refresher {
         let mut tried = Tried::default();
         while !self.shared.stopped.is_cancelled() {
             let survey = Survey::of(&self.shared, request, &tried).await;
+            if request.view.is_none() {
+                survey.count(&self.shared);
+            }
             if tried.0.is_empty() {
                 survey.retract(&self.shared).await;
             }
@@ -158,6 +171,11 @@ impl Refresher {
             Some((_, problem)) => Err(problem),
             None => Ok(survey.planned),
         }
+    }
+
+    /// Takes who knows when views are refreshed by their schedules; the first one stays.
+    pub fn ask_times_of(&self, next: impl Fn(&TableId) -> Option<DateTime<Utc>> + Send + Sync + 'static) {
+        let _ = self.shared.times.set(Box::new(next));
     }
 
     /// Stops: what is at work is abandoned before it is published, and nothing new begins.

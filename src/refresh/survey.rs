@@ -2,7 +2,7 @@
 //! computed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
@@ -53,6 +53,8 @@ struct Surveyed {
     /// The newest unit that is fresh or could be.
     newest: Option<Unit>,
     trigger: Trigger,
+    /// In the words of the states of units, in their order.
+    states: Vec<&'static str>,
     /// Published days that no source has any more.
     gone: BTreeSet<Unit>,
 }
@@ -86,6 +88,24 @@ impl Survey {
     /// Units that could be refreshed now.
     pub fn left(&self) -> u64 {
         self.views.iter().map(|view| view.work.len() as u64).sum()
+    }
+
+    /// Counts the units of each view by their states, in the metrics.
+    pub fn count(&self, shared: &Shared) {
+        const STATES: [&str; 5] = ["fresh", "stale", "missing", "waiting", "failed"];
+        let set = |view: &TableId, states: &[&str]| {
+            for state in STATES {
+                let count = states.iter().filter(|of_unit| **of_unit == state).count();
+                let labels = [("view", view.to_string()), ("state", state.to_owned())];
+                metrics::gauge!("lakefront_view_units", &labels).set(count as f64);
+            }
+        };
+        let mut counted = shared.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: BTreeSet<TableId> = self.views.iter().map(|view| view.id.clone()).collect();
+        // What is not there any more has no units; nobody should be alarmed by those that it had.
+        counted.difference(&now).for_each(|gone| set(gone, &[]));
+        self.views.iter().for_each(|view| set(&view.id, &view.states));
+        *counted = now;
     }
 
     /// Takes published days away that no source has any more. Queries do not ask for them; other programs that read
@@ -229,7 +249,8 @@ async fn look(
         false => BTreeSet::new(),
     };
     let trigger = request.trigger;
-    let view = Surveyed { id: id.clone(), view: Arc::clone(&view), work, newest, trigger, gone };
+    let states = planned.iter().map(|unit| unit.state).collect();
+    let view = Surveyed { id: id.clone(), view: Arc::clone(&view), work, newest, trigger, states, gone };
     Ok(Looked { view, waiting, planned })
 }
 

@@ -122,6 +122,11 @@ impl Scheduler {
         self.shared.state().status()
     }
 
+    /// When a job runs next by its schedule, or after a failure. None: only when it is asked to, or there is none.
+    pub fn next(&self, name: &str) -> Option<DateTime<Utc>> {
+        self.shared.state().job(name)?.next()
+    }
+
     /// When the scheduler last looked at its jobs. One that has not for minutes is dead.
     pub fn heartbeat(&self) -> DateTime<Utc> {
         self.shared.state().heartbeat

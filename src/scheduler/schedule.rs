@@ -135,7 +135,7 @@ impl Period {
 }
 
 /// When a wall clock shows a time: the first time, or the first moment after the gap that it falls into.
-fn instant(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
+pub fn instant(local: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
     match zone.from_local_datetime(&local) {
         LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time.to_utc()),
         LocalResult::None => {

@@ -167,11 +167,16 @@ impl Entry {
         Some(last.error.clone().map_or(Ok(()), Err))
     }
 
+    /// When it runs next without being asked to.
+    pub fn next(&self) -> Option<DateTime<Utc>> {
+        [self.next, self.retry].into_iter().flatten().min()
+    }
+
     /// How it is.
     fn status(&self, name: &str) -> Status {
         Status {
             name: name.to_owned(),
-            next: [self.next, self.retry].into_iter().flatten().min(),
+            next: self.next(),
             waits: self.is_waiting(),
             running_since: self.running_since,
             last: self.last.clone(),

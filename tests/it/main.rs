@@ -20,6 +20,7 @@ mod lake_shapes;
 mod lake_text;
 mod memory;
 mod model;
+mod notices;
 mod notify;
 mod operations;
 mod pairs;

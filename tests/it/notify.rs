@@ -11,16 +11,16 @@ use axum::routing::post;
 use chrono::{DateTime, TimeDelta, Utc};
 use lakefront::clock::Clock;
 use lakefront::config::{Notify, NotifyEvent, Secret};
-use lakefront::notify::{Event, Notifier};
+use lakefront::notify::{Event, Letter, Notifier};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 /// When a message came, for whom, and what it says.
-type Got = (DateTime<Utc>, String, Value);
+pub type Got = (DateTime<Utc>, String, Value);
 
 /// Takes messages, and answers as it was told to; 200 when it was not.
 #[derive(Clone)]
-struct Receiver {
+pub struct Receiver {
     address: SocketAddr,
     clock: Clock,
     got: Arc<Mutex<Vec<Got>>>,
@@ -28,7 +28,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    async fn start(clock: &Clock) -> Self {
+    pub async fn start(clock: &Clock) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (clock, got, answers) = (clock.clone(), Arc::default(), Arc::default());
         let receiver = Self { address: listener.local_addr().unwrap(), clock, got, answers };
@@ -47,11 +47,11 @@ impl Receiver {
         receiver.answers.lock().unwrap().pop_front().unwrap_or((StatusCode::OK, HeaderMap::new()))
     }
 
-    fn secret(&self, name: &str) -> Option<Secret> {
+    pub fn secret(&self, name: &str) -> Option<Secret> {
         Some(format!("http://{}/{name}", self.address).into())
     }
 
-    fn answer(&self, status: StatusCode, retry_after: Option<&str>) {
+    pub fn answer(&self, status: StatusCode, retry_after: Option<&str>) {
         let headers = retry_after.map(|seconds| ("retry-after".parse().unwrap(), seconds.parse().unwrap()));
         self.answers.lock().unwrap().push_back((status, headers.into_iter().collect()));
     }
@@ -66,6 +66,16 @@ impl Receiver {
             self.clock.set(self.clock.now() + TimeDelta::milliseconds(100));
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Forgets answers that were not given.
+    pub fn answer_again(&self) {
+        self.answers.lock().unwrap().clear();
+    }
+
+    /// All that came.
+    pub fn got(&self) -> Vec<Got> {
+        self.got.lock().unwrap().clone()
     }
 
     /// The events that came for a name, by their kind; Slack's messages by their first words.
@@ -100,30 +110,30 @@ async fn each_event_is_told_once_to_those_who_want_it() {
             events: vec![NotifyEvent::Recovered],
         },
     ];
+    let now = clock.now();
     let notifier = Notifier::new(&targets, clock).unwrap();
     let stop = CancellationToken::new();
     let (running, token) = (notifier.clone(), stop.clone());
     let task = tokio::spawn(async move { running.run(token).await });
 
-    notifier.succeeded("mart.a");
-    for unit in ["2026-08-30", "2026-08-31"] {
-        notifier.failed("mart.a", unit, "it broke");
-        notifier.failed("mart.b", unit, "it broke, too");
-    }
-    notifier.forget("mart.b");
-    notifier.succeeded("mart.b");
-    notifier.succeeded("mart.a");
-    notifier.succeeded("mart.a");
-    notifier.failed("mart.a", "2026-09-01", "again");
-    receiver.wait_for(6).await;
+    let recovered = Event::Recovered { view: "mart.a".into(), failed_since: now };
+    notifier.tell(failed(1));
+    // A letter is told to those whom it names, and whoever keeps it learns when it has arrived.
+    let to = notifier.wanting(&recovered);
+    assert_eq!(to, ["notify[0].webhook", "notify[1].slack", "notify[1].webhook"]);
+    let letter = Letter { id: "1".into(), event: recovered, at: now, to };
+    notifier.post(&letter);
+    notifier.tell(failed(2));
+    notifier.settled().await;
+    assert_eq!(notifier.left(&letter), Vec::<String>::new());
     stop.cancel();
     task.await.unwrap();
-    assert_eq!(receiver.events("all"), ["failed", "failed", "recovered", "failed"]);
+    assert_eq!(receiver.events("all"), ["failed", "recovered", "failed"]);
     assert_eq!(receiver.events("both"), ["recovered"]);
     assert_eq!(receiver.events("slack").len(), 1);
     let got = receiver.got.lock().unwrap();
     let (_, _, first) = got.iter().find(|(_, name, _)| name == "all").unwrap();
-    assert_eq!((first["view"].as_str(), first["unit"].as_str()), (Some("mart.a"), Some("2026-08-30")));
+    assert_eq!((first["view"].as_str(), first["unit"].as_str()), (Some("mart.a"), Some("1")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
