@@ -1,7 +1,7 @@
 //! The days of a table as they arrive: which there are, and whether each is complete. It must not know who waits
 //! for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, LocalResult, NaiveDate, TimeDelta, TimeZone, Utc};
 use datafusion::scalar::ScalarValue;
@@ -44,6 +44,9 @@ pub enum DayState {
     },
 }
 
+/// Days without files that are told of one table: the newest ones.
+const MISSING_MAX: usize = 400;
+
 /// What is found of a day.
 #[derive(Debug)]
 struct Found {
@@ -82,6 +85,18 @@ pub async fn of(files: &Files, definition: &Definition, now: DateTime<Utc>) -> l
         SourceDay { number, files, bytes, first_seen, changed_at, state }
     });
     Ok(days.collect())
+}
+
+/// The days of which nothing is there, in their order: those between the first day that there is and yesterday, as the
+/// table's time zone has it. A table that has no day yet misses none.
+pub fn missing(days: &[SourceDay], definition: &Definition, now: DateTime<Utc>) -> Vec<NaiveDate> {
+    let there: BTreeSet<NaiveDate> = days.iter().filter_map(SourceDay::day).collect();
+    let today = now.with_timezone(&definition.time_zone.0).date_naive();
+    let Some(first) = there.first() else { return vec![] };
+    let expected = first.iter_days().take_while(|day| *day < today.max(*there.last().unwrap_or(first)));
+    let mut missing: Vec<NaiveDate> = expected.filter(|day| !there.contains(day)).collect();
+    missing.drain(..missing.len().saturating_sub(MISSING_MAX));
+    missing
 }
 
 async fn find(files: &Files, definition: &Definition) -> lake::Result<BTreeMap<Option<i32>, Found>> {
@@ -170,6 +185,49 @@ fn state(definition: &Definition, day: Option<NaiveDate>, found: &Found, now: Da
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_without_files_are_missing() {
+        let check = |zone: &str, there: &[&str], now: &str, expected: &[&str]| {
+            let yaml =
+                format!("location: x\nformat: parquet\npartition_by: {{ day: date }}\ntime_zone: {zone}\n");
+            let at = DateTime::UNIX_EPOCH;
+            let days: Vec<SourceDay> = there
+                .iter()
+                .map(|day| {
+                    let number = Some(day.parse::<NaiveDate>().unwrap().to_epoch_days());
+                    let state = DayState::Ready { ready_at: None };
+                    SourceDay { number, files: 1, bytes: 1, first_seen: at, changed_at: at, state }
+                })
+                .collect();
+            let missing = missing(&days, &Definition::parse(&yaml).unwrap(), now.parse().unwrap());
+            assert_eq!(
+                missing.iter().map(NaiveDate::to_string).collect::<Vec<_>>(),
+                expected,
+                "{there:?} {now}"
+            );
+        };
+        check("UTC", &[], "2026-09-05T12:00:00Z", &[]);
+        check("UTC", &["2026-09-01", "2026-09-04"], "2026-09-05T12:00:00Z", &["2026-09-02", "2026-09-03"]);
+        check("UTC", &["2026-09-01"], "2026-09-03T00:00:00Z", &["2026-09-02"]);
+        check("UTC", &["2026-09-01"], "2026-09-02T23:59:59Z", &[]);
+        check("Asia/Seoul", &["2026-09-01"], "2026-09-02T15:00:00Z", &["2026-09-02"]);
+        // Days of the future are there, as far as folders can tell.
+        check("UTC", &["2026-09-01", "2026-09-03"], "2026-09-01T00:00:00Z", &["2026-09-02"]);
+        let long = missing(
+            &[SourceDay {
+                number: Some(0),
+                files: 1,
+                bytes: 1,
+                first_seen: DateTime::UNIX_EPOCH,
+                changed_at: DateTime::UNIX_EPOCH,
+                state: DayState::Ready { ready_at: None },
+            }],
+            &Definition::parse("location: x\nformat: parquet\npartition_by: { day: date }\n").unwrap(),
+            "2026-09-03T00:00:00Z".parse().unwrap(),
+        );
+        assert_eq!((long.len(), long.last().unwrap().to_string()), (MISSING_MAX, "2026-09-02".to_owned()));
+    }
 
     #[test]
     fn a_day_is_complete_when_its_table_says_so() {

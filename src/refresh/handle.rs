@@ -103,9 +103,24 @@ impl Refreshes for Refresher {
         for id in read {
             let database = snapshot.databases.get(&id.database);
             let Some(table) = database.and_then(|database| database.tables.get(&id.name)) else { continue };
-            for day in table.source_days(now).await? {
+            let days = table.source_days(now).await?;
+            let missing = days::missing(&days, table.definition()?, now);
+            let mut of_table: Vec<SourceUnit> = vec![];
+            of_table.extend(missing.into_iter().map(|day| SourceUnit {
+                database: table.database.clone(),
+                table: table.name.clone(),
+                day: Some(day),
+                state: "missing".into(),
+                reason: "nothing of it is there yet; what reads it waits".into(),
+                files: 0,
+                bytes: 0,
+                first_seen: None,
+                ready_at: None,
+                changed_at: None,
+            }));
+            for day in days {
                 let (state, reason, ready_at) = day.state.told();
-                units.push(SourceUnit {
+                of_table.push(SourceUnit {
                     database: table.database.clone(),
                     table: table.name.clone(),
                     day: day.day(),
