@@ -17,7 +17,7 @@ use crate::auth::{self, Users};
 use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::config::{Config, FileMode, Interval};
-use crate::console;
+use crate::console::{self, Door, Overviews};
 use crate::engine;
 use crate::engine::session::Engine;
 use crate::engine::views::handle::Refreshes;
@@ -63,13 +63,24 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let refreshes: Arc<dyn Refreshes> = Arc::new(refresher.clone());
     engine.refresh_with(&refreshes);
     let notifier = Notifier::new(&config.notify, clock.clone())?;
-    let jobs = Jobs::new(&config, refresher, Arc::clone(&views), notifier.clone(), clock);
-    let connections = wire::Shared::new(&config, engine, users, tls);
+    let jobs = Jobs::new(&config, refresher, Arc::clone(&views), notifier.clone(), clock.clone());
+    let (of_wire, of_console) = (Arc::clone(&engine), engine);
+    let connections = wire::Shared::new(&config, of_wire, Arc::clone(&users), tls);
 
     let draining = CancellationToken::new();
     let stopped = CancellationToken::new();
-    let reloading = reload(Arc::clone(&catalog), views, config.listing_interval, stopped.clone());
-    let pages = console::Shared { catalog, metrics: metrics.clone(), draining: draining.clone() };
+    let pages = console::Shared {
+        views: Arc::clone(&views),
+        refreshes: Arc::clone(&refreshes),
+        engine: of_console,
+        scheduler: jobs.scheduler().clone(),
+        clock,
+        door: Door::new(users, config.failed_login_delay.0),
+        overviews: Overviews::default(),
+        metrics: metrics.clone(),
+        draining: draining.clone(),
+    };
+    let reloading = reload(catalog, views, config.listing_interval, stopped.clone());
     let listeners = wire::Listeners { tcp: mysql, local };
     let running = Running {
         mysql: mysql_address,

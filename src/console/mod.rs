@@ -1,27 +1,51 @@
-//! HTTP for people and Prometheus: health, metrics, and a page that says what this server is.
+//! HTTP for people and Prometheus: health, metrics, and pages that show how views, source days and statements are.
 //!
 //! It reads what the parts tell about themselves; it changes nothing and runs no query.
 
-use std::fmt::Write;
+mod door;
+mod html;
+mod overview;
+mod page;
+
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::Catalog;
+pub use self::door::Door;
+pub use self::overview::Overviews;
+use crate::catalog::TableId;
+use crate::clock::Clock;
+use crate::engine::session::Engine;
+use crate::engine::views::handle::Refreshes;
+use crate::scheduler::Scheduler;
 use crate::telemetry::Metrics;
+use crate::views::Views;
 
 /// What the pages show.
 #[derive(Debug)]
 pub struct Shared {
-    /// The tables.
-    pub catalog: Arc<Catalog>,
+    /// The views, and what was refreshed.
+    pub views: Arc<Views>,
+    /// How the views are.
+    pub refreshes: Arc<dyn Refreshes>,
+    /// What runs.
+    pub engine: Arc<Engine>,
+    /// Whether it lives.
+    pub scheduler: Scheduler,
+    /// The time.
+    pub clock: Clock,
+    /// Who may see pages.
+    pub door: Door,
+    /// What was gathered for the front page.
+    pub overviews: Overviews,
     /// The metrics of this process.
     pub metrics: Metrics,
     /// Cancelled when the server no longer takes new connections.
@@ -35,11 +59,13 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let router = Router::new()
-        .route("/", get(front_page))
+        .route("/", get(front))
+        .route("/views/{database}/{view}", get(view))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(shared);
+        .with_state(shared)
+        .into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
@@ -55,15 +81,46 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.metrics.render())
 }
 
-/// The databases and their tables, as plain text.
-async fn front_page(State(shared): State<Arc<Shared>>) -> String {
-    let mut page = format!("Lakefront {}\n\n", env!("CARGO_PKG_VERSION"));
-    for database in shared.catalog.snapshot().databases.values() {
-        for table in database.tables.values() {
-            // Writing to a String cannot fail.
-            let _ = writeln!(page, "{}.{}  {}", database.name, table.name, table.comment);
-        }
+async fn front(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let visitor = match shared.door.enter(address, &headers).await {
+        Ok(visitor) => visitor,
+        Err(refusal) => return refusal,
+    };
+    let overview = shared.overviews.get(&shared).await;
+    show(page::front(&overview, &overview::queries(&shared, &visitor.name)))
+}
+
+async fn view(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Path((database, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let _visitor = match shared.door.enter(address, &headers).await {
+        Ok(visitor) => visitor,
+        Err(refusal) => return refusal,
+    };
+    match overview::of_view(&shared, &TableId::new(&database, &name)).await {
+        Some((overview, runs)) => show(page::view(&overview, &runs, shared.clock.now())),
+        None => (StatusCode::NOT_FOUND, "there is no materialized view of this name\n").into_response(),
     }
-    page.push_str("\n/healthz  whether the process lives\n/readyz   whether it takes clients\n/metrics  for Prometheus\n");
-    page
+}
+
+/// A page: nothing runs in it, nothing is fetched for it, nobody frames or keeps it.
+fn show(page: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, page).into_response()
 }

@@ -23,7 +23,7 @@ use super::metadata::variables::{Globals, Variables};
 use super::metadata::{self, Counters};
 use super::nearest::Hint;
 use super::planner::Planner;
-use super::processes::{Processes, Registration, SUPERUSER};
+use super::processes::{self, Processes, Registration, SUPERUSER};
 use super::query;
 use super::runtime::QueryRuntime;
 use super::temporary::TemporaryTables;
@@ -156,6 +156,11 @@ impl Engine {
             changes: Changes::default(),
             engine: Arc::clone(self),
         }
+    }
+
+    /// All connections and what they do, as the process list shows them to `root`.
+    pub fn processes(&self) -> Vec<processes::Row> {
+        self.processes.list()
     }
 
     /// Stops a connection's statement, and with `connection` the connection too. `by` must be the same user or root.

@@ -11,6 +11,7 @@ mod shared;
 mod wire_client;
 
 mod clients;
+mod console;
 mod engine;
 mod lake_changes;
 mod lake_delta;

@@ -68,7 +68,7 @@ async fn the_console_tells_health_and_metrics() {
 
     assert!(http(server.console, "/healthz").ends_with("\r\n\r\nok\n"));
     assert!(http(server.console, "/readyz").ends_with("\r\n\r\nready\n"));
-    assert!(http(server.console, "/").contains("lake.numbers  Zero to 999."));
+    assert!(http(server.console, "/").contains("<title>Lakefront</title>"));
     assert!(http(server.console, "/nothing").starts_with("HTTP/1.1 404"));
     let metrics = http(server.console, "/metrics");
     assert!(metrics.contains("# TYPE lakefront_"), "{metrics}");

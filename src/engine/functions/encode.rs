@@ -217,23 +217,26 @@ fn to_base64(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn from_base64(call: &Call<'_>) -> Result<ArrayRef> {
     let text = call.bytes(0)?;
-    call.blobs(|row, out| {
-        let mut digits = text.at(row)?.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).peekable();
-        while digits.peek().is_some() {
-            let quad: Vec<u8> = digits.by_ref().take(4).collect();
-            let padding = quad.iter().rev().take_while(|byte| **byte == b'=').count();
-            if quad.len() < 4 || padding > 2 || (padding > 0 && digits.peek().is_some()) {
-                return None;
-            }
-            let mut joined = 0_u32;
-            for byte in &quad[..4 - padding] {
-                joined = joined << 6 | BASE64.iter().position(|digit| digit == byte)? as u32;
-            }
-            joined <<= 6 * padding;
-            out.extend_from_slice(&joined.to_be_bytes()[1..4 - padding]);
+    call.blobs(|row, out| read_base64(text.at(row)?, out))
+}
+
+/// Reads bytes in base 64, with any white space between them. None: it is not that.
+pub fn read_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let mut digits = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).peekable();
+    while digits.peek().is_some() {
+        let quad: Vec<u8> = digits.by_ref().take(4).collect();
+        let padding = quad.iter().rev().take_while(|byte| **byte == b'=').count();
+        if quad.len() < 4 || padding > 2 || (padding > 0 && digits.peek().is_some()) {
+            return None;
         }
-        Some(())
-    })
+        let mut joined = 0_u32;
+        for byte in &quad[..4 - padding] {
+            joined = joined << 6 | BASE64.iter().position(|digit| digit == byte)? as u32;
+        }
+        joined <<= 6 * padding;
+        out.extend_from_slice(&joined.to_be_bytes()[1..4 - padding]);
+    }
+    Some(())
 }
 
 fn crc32(call: &Call<'_>) -> Result<ArrayRef> {
