@@ -9,10 +9,12 @@ use anyhow::{Context, Result};
 use crate::catalog::{self, Catalog, Table};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::engine::error::Error;
 use crate::engine::session::Engine;
 use crate::engine::views::parse::Parser;
-use crate::views::Views;
+use crate::engine::views::place;
 use crate::views::published::Warehouse;
+use crate::views::{View, Views};
 
 /// Prints a line for each table; the exit code is 1 when one of them cannot be used.
 pub fn run(config: &Config) -> Result<ExitCode> {
@@ -53,7 +55,8 @@ pub fn run(config: &Config) -> Result<ExitCode> {
                 Ok(columns) => super::say(&format!("{name}: a view of {} columns", columns.len())),
                 Err(error) => {
                     problems += 1;
-                    super::say(&super::line(&format!("{}: {name}", view.file), &error.into()));
+                    let line = line_of(&views, view, &error).await;
+                    super::say(&super::line(&format!("{}:{line}: {name}", view.file), &error.into()));
                 }
             }
         }
@@ -61,6 +64,15 @@ pub fn run(config: &Config) -> Result<ExitCode> {
         super::say(&format!("{tables} tables, {views} views, {problems} problems"));
         Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+/// The line of a view's file that an error is about.
+async fn line_of(views: &Views, view: &View, error: &Error) -> usize {
+    let Ok(definition) = &view.definition else { return 1 };
+    match views.text(view).await {
+        Ok(Some(text)) => place::line_of(&text, &definition.query, error),
+        Ok(None) | Err(_) => 1,
+    }
 }
 
 /// What there is of a table, in words. A table with declared columns may be empty; that is told, and no problem.

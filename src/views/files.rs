@@ -129,6 +129,15 @@ impl Files {
         self.load(take).await
     }
 
+    /// The text of a view's file, as it is now; None when it is not there any more.
+    pub async fn text(&self, view: &View) -> Result<Option<String>, Error> {
+        let Some(path) = self.known().files.get(&view.file).map(|file| file.path.clone()) else {
+            return Ok(None);
+        };
+        let bytes = durable::read(&self.location, &path).await?;
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes.into()).ok()))
+    }
+
     /// What is wrong with the files, as of the last time.
     pub fn problems(&self) -> Vec<String> {
         self.known().problems

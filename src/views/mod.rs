@@ -122,6 +122,11 @@ impl Views {
         self.files.remove(view, |snapshot| self.replace(snapshot)).await
     }
 
+    /// The text of a view's file, as it is now; None when it is not there any more.
+    pub async fn text(&self, view: &View) -> Result<Option<String>, Error> {
+        self.files.text(view).await
+    }
+
     /// What is wrong with files, as of the last (re)load.
     pub fn problems(&self) -> Vec<String> {
         self.files.problems()

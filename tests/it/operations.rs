@@ -194,7 +194,7 @@ fn check_prints_what_is_wrong_with_tables_and_views() {
     assert!(lines.contains("shop.moved: ") && lines.contains("/elsewhere` does not exist"), "{lines}");
     assert!(lines.contains("shop.unknown: ") && lines.contains("declare them under `columns`"), "{lines}");
     assert!(lines.contains("mart.good: a view of 1 columns"), "{lines}");
-    assert!(lines.contains("sql/mart/bad.sql: mart.bad: Unknown column 'nothing'"), "{lines}");
+    assert!(lines.contains("sql/mart/bad.sql:2: mart.bad: Unknown column 'nothing'"), "{lines}");
     assert!(lines.contains("sql/mart/worse.sql:2: "), "{lines}");
     assert!(lines.contains("`mart`.`round` contains view recursion"), "{lines}");
     assert!(lines.ends_with("5 tables, 4 views, 7 problems\n"), "{lines}");

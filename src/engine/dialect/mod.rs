@@ -30,6 +30,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::optimizer::AnalyzerRule;
 use sqlparser::ast::Expr;
+use sqlparser::tokenizer::Token;
 
 use super::error::{Error, Result};
 use statement::{CreateView, Heading, Parsed, Query, Statement};
@@ -62,6 +63,16 @@ impl Mode {
 /// Splits a text into its statements by `;`, outside of strings and comments. Empty ones are left out.
 pub fn split(sql: &str, mode: Mode) -> Result<Vec<&str>> {
     Ok(tokens::split(sql, mode))
+}
+
+/// Where a word stands in a text, from a place on and in any case, in bytes; in back quotes it counts, too.
+pub fn find_word(text: &str, from: usize, word: &str, mode: Mode) -> Option<usize> {
+    let word = word.to_lowercase();
+    let tokens = tokens::tokens(text, mode).ok()?;
+    tokens.iter().find_map(|token| {
+        let at = tokens::offset(token.span.start).filter(|at| *at >= from)?;
+        matches!(&token.token, Token::Word(found) if found.value.to_lowercase() == word).then_some(at)
+    })
 }
 
 /// Parses one statement. Depth and length are bounded: what is nested too deeply is refused, never a stack overflow.

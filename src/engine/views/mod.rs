@@ -8,6 +8,7 @@ mod check;
 pub mod handle;
 mod open;
 pub mod parse;
+pub mod place;
 pub mod statements;
 #[cfg(test)]
 mod tests;
