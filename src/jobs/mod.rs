@@ -222,6 +222,10 @@ impl Jobs {
                 Err(error) => warn!(view = %id, %error, "cannot clean up old versions of a view"),
             }
         }
+        let there = self.views.snapshot().views.keys().cloned().collect();
+        if let Err(error) = warehouse.sweep(&there, self.retention, now).await {
+            warn!(%error, "cannot clean up after views that are not there any more");
+        }
         if let Err(error) = warehouse.runs().vacuum(now).await {
             warn!(%error, "cannot clean up old records of refreshes");
         }

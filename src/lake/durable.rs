@@ -65,6 +65,29 @@ pub async fn remove(location: &Location, path: &Path) -> Result<()> {
     }
 }
 
+/// Removes a folder of a local disk and those below it where nothing is in them. A store of objects has no folders.
+pub async fn remove_empty_folders(location: &Location, folder: &Path) -> Result<()> {
+    fn remove(folder: &LocalPath) -> io::Result<()> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                remove(&entry.path())?;
+            }
+        }
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error),
+            _ => Ok(()),
+        }
+    }
+    let Some(local) = location.local_path(folder) else { return Ok(()) };
+    blocking(move || remove(&local)).await.map_err(|source| failed(location, "remove", folder, source))
+}
+
 /// Makes a folder and those above it, so that a crash does not take them back.
 pub fn create_folders(folder: &LocalPath) -> io::Result<()> {
     if folder.is_dir() {

@@ -14,7 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::failures::FailureFile;
 use super::runs::Runs;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, TableId};
 use crate::config::Config;
 use crate::lake::delta::{self, DataFile, Snapshot};
 use crate::lake::reader::Reader;
@@ -131,6 +131,12 @@ impl Warehouse {
     /// What was refreshed.
     pub fn runs(&self) -> &Runs {
         &self.runs
+    }
+
+    /// Forgets what was read of a view that is not there any more.
+    pub fn forget(&self, id: &TableId) {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.remove(&(id.database.clone(), id.name.clone()));
     }
 
     /// The log of a view, whether it has one yet or not. Names are of any case.
