@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,7 @@ use crate::engine::views::handle::Refreshes;
 use crate::engine::views::parse::Parser;
 use crate::jobs::Jobs;
 use crate::notify::{self, Notifier};
-use crate::refresh::Refresher;
+use crate::refresh::{Progress, Refresher};
 use crate::telemetry::{self, Metrics};
 use crate::views::published::Warehouse;
 use crate::views::{self, Views};
@@ -63,6 +64,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let refreshes: Arc<dyn Refreshes> = Arc::new(refresher.clone());
     engine.refresh_with(&refreshes);
     let notifier = Notifier::new(&config.notify, clock.clone())?;
+    let progress = refresher.progress();
     let jobs = Jobs::new(&config, refresher, Arc::clone(&views), notifier.clone(), clock.clone());
     let (of_wire, of_console) = (Arc::clone(&engine), engine);
     let connections = wire::Shared::new(&config, of_wire, Arc::clone(&users), tls);
@@ -85,6 +87,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let running = Running {
         mysql: mysql_address,
         console: console_address,
+        progress,
         mysql_task: tokio::spawn(wire::serve(listeners, Arc::clone(&connections), draining.clone())),
         console_task: tokio::spawn(console::serve(console, Arc::new(pages), stopped.clone())),
         upkeep_task: tokio::spawn(fold_metrics(metrics, stopped.clone())),
@@ -107,6 +110,8 @@ pub struct Running {
     pub mysql: SocketAddr,
     /// Where the console answers.
     pub console: SocketAddr,
+    /// How far the refresh of views is that follows changes.
+    pub progress: watch::Receiver<Progress>,
     mysql_task: JoinHandle<()>,
     console_task: JoinHandle<io::Result<()>>,
     upkeep_task: JoinHandle<()>,

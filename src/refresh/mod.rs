@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::{error, info};
@@ -61,6 +62,8 @@ struct Shared {
     started: TaskTracker,
     /// The server stops: no further batch begins.
     stopped: CancellationToken,
+    /// How far the run is that follows changes, or how far the last one came.
+    progress: watch::Sender<Progress>,
     /// Views whose units are counted in the metrics.
     counted: Mutex<BTreeSet<TableId>>,
     /// Who keeps the times of views tells them.
@@ -77,6 +80,8 @@ pub struct Progress {
     pub done: u64,
     /// Units that are known to be still to do.
     pub left: u64,
+    /// The run has ended.
+    pub over: bool,
 }
 
 impl Refresher {
@@ -106,6 +111,7 @@ impl Refresher {
             at_work: Mutex::default(),
             started: TaskTracker::new(),
             stopped: CancellationToken::new(),
+            progress: watch::Sender::default(),
             counted: Mutex::default(),
             times: OnceLock::new(),
         };
@@ -115,6 +121,12 @@ impl Refresher {
     /// Refreshes what a request asks for, wave after wave, until nothing is left that can be.
     pub async fn run(&self, request: &Request, tell: impl Fn(Progress)) -> Outcome {
         let began = Instant::now();
+        let tell = |progress| {
+            if request.view.is_none() {
+                self.shared.progress.send_replace(progress);
+            }
+            tell(progress);
+        };
         let mut outcome = Outcome::default();
         let mut tried = Tried::default();
         while !self.shared.stopped.is_cancelled() {
@@ -127,7 +139,7 @@ impl Refresher {
             }
             let wave = survey.wave();
             let done = tried.0.len() as u64;
-            tell(Progress { done, left: survey.left() });
+            tell(Progress { done, left: survey.left(), over: false });
             outcome.problems.clone_from(&survey.problems);
             if wave.is_empty() {
                 outcome.units.extend(survey.waiting);
@@ -139,9 +151,11 @@ impl Refresher {
                 tried.0.extend(finished.keys);
                 outcome.units.extend(finished.units);
                 let now_done = tried.0.len() as u64;
-                tell(Progress { done: now_done, left: survey.left().saturating_sub(now_done - done) });
+                let left = survey.left().saturating_sub(now_done - done);
+                tell(Progress { done: now_done, left, over: false });
             }
         }
+        tell(Progress { done: tried.0.len() as u64, left: 0, over: true });
         outcome.duration = began.elapsed();
         outcome
     }
@@ -171,6 +185,11 @@ impl Refresher {
             Some((_, problem)) => Err(problem),
             None => Ok(survey.planned),
         }
+    }
+
+    /// How far the run is that follows changes, or how far the last one came.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.shared.progress.subscribe()
     }
 
     /// Takes who knows when views are refreshed by their schedules; the first one stays.

@@ -8,15 +8,17 @@ mod lake;
 mod players;
 mod rows;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
 
 use crate::config::Config;
+use crate::refresh::Progress;
 use crate::server::Running;
 
 /// Days of the sample lake when nothing else is asked for.
@@ -69,7 +71,40 @@ pub fn run(
     let mut config = Config::read(&directory.join("lakefront.yaml"))?;
     config.listen = listen.unwrap_or(config.listen);
     config.console = console.unwrap_or(config.console);
-    super::serve(config, how_to_connect)
+    // The log would run through the bar; whoever wants it here says so in the config.
+    if io::stderr().is_terminal() && config.log == Config::default().log {
+        "warn".clone_into(&mut config.log);
+    }
+    super::serve(config, |running| {
+        how_to_connect(running);
+        tokio::spawn(show_progress(running.progress.clone()));
+    })
+}
+
+/// Shows how many days of the views are published, until the first look at all of them is done.
+async fn show_progress(mut progress: watch::Receiver<Progress>) {
+    let started = std::time::Instant::now();
+    let style = ProgressStyle::with_template("publishing the views {bar:40} {pos} of {len} days");
+    let bar = ProgressBar::new(0).with_style(style.expect("the template is a constant"));
+    loop {
+        let Progress { done, left, over } = *progress.borrow_and_update();
+        if done + left > 0 {
+            bar.set_length(done + left);
+            bar.set_position(done);
+        }
+        if over {
+            bar.finish_and_clear();
+            let seconds = started.elapsed().as_secs_f64();
+            super::say(&match done {
+                0 => "The views are up to date.".to_owned(),
+                _ => format!("The views are up to date: {done} days in {seconds:.1} s."),
+            });
+            return;
+        }
+        if progress.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Makes the sample lake, its catalog and its config. The same days give the same bytes, whatever `threads` is.
@@ -140,7 +175,7 @@ and try:
     SELECT day, region, COUNT(DISTINCT user_id) AS players
     FROM log.login WHERE day >= '2026-10-25' GROUP BY day, region ORDER BY day, region;
 
-Health and metrics are at http://{}/. Stop with Ctrl-C.
+http://{}/ shows what the views are doing. Stop with Ctrl-C.
 ",
         running.console
     ));
