@@ -3,7 +3,7 @@
 //!
 //! A lease is a file that only one server can have created; its number is one more than that of the lease before,
 //! and the highest number holds. A lease ends when it is given back, or when its time is over: a server that died
-//! renews nothing. What is published never depends on leases: they only keep servers from doing the same work.
+//! renews nothing. On the machine of the one that died, nobody waits for that. What is published never depends on leases: they only keep servers from doing the same work.
 //!
 //! ```text
 //! free ── create n+1 ──→ held ── renew ──→ held
@@ -21,6 +21,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+use super::process::Process;
 use crate::clock::Clock;
 use crate::lake::store::Location;
 use crate::lake::{Error, Result, durable};
@@ -37,6 +38,8 @@ pub struct Leases {
     warehouse: Location,
     /// Who this server is: another one each time that it starts.
     owner: Arc<str>,
+    /// The same, for others on its machine.
+    process: Option<Process>,
     clock: Clock,
 }
 
@@ -53,6 +56,8 @@ pub struct Lease {
 struct Terms {
     owner: String,
     expires_at: DateTime<Utc>,
+    #[serde(default)]
+    process: Option<Process>,
     /// Tells two requests of one server apart.
     request: String,
 }
@@ -60,7 +65,8 @@ struct Terms {
 impl Leases {
     /// The leases of the warehouse at this place, for a server that has just started.
     pub fn new(warehouse: &Location, clock: Clock) -> Self {
-        Self { warehouse: warehouse.clone(), owner: durable::unique().into(), clock }
+        let (warehouse, owner) = (warehouse.clone(), durable::unique().into());
+        Self { warehouse, owner, process: Process::own(), clock }
     }
 
     /// Takes the lease of `units`, such as a month, of a view; `None` when another refresh holds it, be it of this
@@ -73,6 +79,7 @@ impl Leases {
         if let Some((number, path)) = &before
             && let Some(terms) = self.terms(path).await?
             && terms.expires_at > self.clock.now()
+            && !terms.process.as_ref().is_some_and(Process::is_dead)
         {
             tracing::debug!(of = %terms.owner, number, units, "the lease is held");
             return Ok(None);
@@ -118,6 +125,7 @@ impl Leases {
         let terms = Terms {
             owner: self.owner.to_string(),
             expires_at: self.clock.now() + term,
+            process: self.process.clone(),
             request: durable::unique(),
         };
         serde_json::to_vec(&terms).expect("texts and times are JSON").into()

@@ -12,6 +12,7 @@
 mod batch;
 mod handle;
 pub mod lease;
+mod process;
 mod ready;
 pub mod request;
 mod survey;
