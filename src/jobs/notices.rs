@@ -151,6 +151,7 @@ impl Notices {
             // Another server sends what this one has not.
             turn.known = None;
             self.notifier.withdraw();
+            metrics::gauge!("lakefront_views_failing").set(0.0);
             return Ok(false);
         };
         turn.lease = Some((lease, now));

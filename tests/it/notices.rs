@@ -53,6 +53,13 @@ async fn streaks_late_days_and_summaries_are_told_once_each() {
         ["2026-09-11T04:00 late: mart.daily is late: 2026-09-10 was due at 2026-09-11 04:00 UTC"]
     );
     assert_eq!(place.last()["reason"], "nothing that it reads has this day yet");
+    let days = server.refresher.source_units().await.unwrap();
+    let states: Vec<String> = days
+        .iter()
+        .skip(8)
+        .map(|unit| format!("{}.{} {}: {}", unit.database, unit.table, unit.day.unwrap(), unit.state))
+        .collect();
+    assert_eq!(states, ["log.login 2026-09-09: ready", "log.login 2026-09-10: missing"]);
 
     // It comes, and cannot be read; it is tried again and again, and told once.
     place.arrives("login", "2026-09-10", "1,x\n", "2026-09-11T05:00:00Z");
@@ -152,6 +159,59 @@ async fn two_servers_tell_everything_once_and_an_outage_loses_nothing() {
     place.until(&(time + TimeDelta::hours(3)).to_rfc3339(), &[&fourth]).await;
     assert_eq!(place.events().len(), before + 2);
     fourth.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_dropped_views_go_after_a_while() {
+    // What is written here is as old as the system says.
+    let start = Clock::system().now();
+    let place = Place::new(&start.to_rfc3339()).await;
+    place.table("login", "UTC");
+    let clauses = "PARTITION BY day";
+    place.view("kept", clauses, LOGINS);
+    place.view("daily", clauses, LOGINS);
+    place.arrives("login", "2026-09-01", "1,1\n", "2026-09-02T00:00:00Z");
+    let server = place.server(true).await;
+    place.until(&(start + TimeDelta::seconds(5)).to_rfc3339(), &[&server]).await;
+    let (table, kept) = (place.path("warehouse/mart/daily"), place.path("warehouse/mart/kept/_delta_log"));
+    let note = place.path("warehouse/_lakefront/dropped/mart.daily.json");
+    assert!(table.join("_delta_log").is_dir() && kept.is_dir());
+    let drop = async || {
+        std::fs::remove_file(place.path("sql/mart/daily.sql")).unwrap();
+        server.views.reload().await.unwrap();
+    };
+    let day = async |days: i64| {
+        place.until(&(start + TimeDelta::days(days)).to_rfc3339(), &[&server]).await;
+    };
+
+    drop().await;
+    day(1).await;
+    assert!(note.is_file() && table.is_dir());
+    day(7).await;
+    // The view is back: its days are there.
+    place.view("daily", clauses, LOGINS);
+    server.views.reload().await.unwrap();
+    day(8).await;
+    assert!(!note.exists() && table.is_dir());
+    let runs = server.runs().len();
+    assert_eq!(runs, 2, "nothing was made anew");
+
+    drop().await;
+    for days in 9..=15 {
+        day(days).await;
+        assert!(note.is_file() && table.join("_delta_log").is_dir(), "{days}");
+    }
+    day(16).await;
+    assert!(!note.exists() && !table.exists());
+    assert!(kept.is_dir());
+    day(17).await;
+    assert!(!note.exists());
+    // The name can be used again at once.
+    place.view("daily", clauses, LOGINS);
+    server.views.reload().await.unwrap();
+    day(18).await;
+    assert!(table.join("_delta_log").is_dir());
+    server.stop().await;
 }
 
 /// Where a view is, and its table.
