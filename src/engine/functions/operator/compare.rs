@@ -65,12 +65,18 @@ pub fn agree(left: &DataType, right: &DataType) -> bool {
         || left.is_null()
         || right.is_null()
         || left.is_numeric() && right.is_numeric() && !is_inexact(left, right) && !is_inexact(right, left)
-        || text(left) && text(right)
+        || text(left) && text(right) && !needs_bytes(left, right) && !needs_bytes(right, left)
         || matches!(
             (left, right),
             (DataType::Date32, DataType::Timestamp(_, None))
                 | (DataType::Timestamp(_, None), DataType::Date32)
         )
+}
+
+/// Whether the other one is compared with a BINARY as bytes of any length: DataFusion compares it with nothing else.
+fn needs_bytes(binary: &DataType, other: &DataType) -> bool {
+    matches!(binary, DataType::FixedSizeBinary(_))
+        && (is_text(other) || matches!(other, DataType::FixedSizeBinary(_)))
 }
 
 /// Whether a decimal is compared with a floating-point number, as which MySQL then compares both.
@@ -82,6 +88,8 @@ fn is_inexact(exact: &DataType, other: &DataType) -> bool {
 pub fn comparable(left: Expr, right: Expr, types: (&DataType, &DataType)) -> Result<(Expr, Expr)> {
     match types {
         (left_type, right_type) if agree(left_type, right_type) => Ok((left, right)),
+        (left_type, right_type) if needs_bytes(left_type, right_type) => Ok((left, bytes(right))),
+        (left_type, right_type) if needs_bytes(right_type, left_type) => Ok((bytes(left), right)),
         (DataType::Boolean, right_type) if right_type.is_numeric() || is_text(right_type) => {
             truth_and_number(left, right, right_type)
         }
@@ -99,6 +107,10 @@ pub fn comparable(left: Expr, right: Expr, types: (&DataType, &DataType)) -> Res
             Ok((number(left, left_type, right_type)?, number(right, right_type, left_type)?))
         }
     }
+}
+
+fn bytes(operand: Expr) -> Expr {
+    Expr::Cast(Cast::new(Box::new(operand), DataType::Binary))
 }
 
 /// A truth and a number or a text: next to 0 and 1 the truth stays bare.
