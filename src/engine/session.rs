@@ -419,6 +419,11 @@ impl Session {
         // Every character set that can be set is UTF-8 or a part of it.
         String::from_utf8(bytes).map_err(|_| Error::InvalidCharacters)
     }
+
+    /// Statements in the client's character set. Their strings may hold bytes that are no text.
+    pub fn decode_statements(&self, bytes: Vec<u8>) -> Result<String> {
+        dialect::readable(bytes, self.state.variables.mode()).ok_or(Error::InvalidCharacters)
+    }
 }
 
 /// Whether a name is like a pattern with `%`, `_` and `\`, in any case.

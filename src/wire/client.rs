@@ -112,7 +112,7 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
     }
 
     async fn query(&mut self, text: Bytes) -> Result<()> {
-        let text = self.session.decode(text.into())?;
+        let text = self.session.decode_statements(text.into())?;
         let statements = if self.multi_statements { self.session.split(&text)? } else { Vec::new() };
         let Some((last, others)) = statements.split_last() else {
             return self.statement(&text, StatusFlags::empty()).await;
@@ -143,7 +143,7 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
     }
 
     async fn prepare(&mut self, text: Bytes) -> Result<()> {
-        let text = self.session.decode(text.into())?;
+        let text = self.session.decode_statements(text.into())?;
         let prepared = self.session.prepare(&text).await?;
         let columns = prepared.columns.clone();
         let (column_count, parameter_count) = (columns.len() as u16, prepared.parameters as u16);

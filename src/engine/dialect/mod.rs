@@ -10,6 +10,7 @@
 pub mod definition;
 pub mod statement;
 
+mod bytes;
 mod conversion;
 mod digits;
 mod front;
@@ -35,6 +36,7 @@ use sqlparser::tokenizer::Token;
 use super::error::{Error, Result};
 use statement::{CreateView, Heading, Parsed, Query, Statement};
 
+pub use bytes::readable;
 pub use front::Misread;
 
 /// The flags of `sql_mode` that change the language.
