@@ -120,6 +120,9 @@ pub fn literal(value: &ScalarValue) -> Result<ast::Expr> {
             "mysql_cast_datetime",
             vec![string(text(value)?.trim_end_matches('Z').to_owned()), number("6")],
         ),
+        DataType::Time32(_) | DataType::Time64(_) => {
+            call("mysql_cast_time", vec![string(text(value)?), number("6")])
+        }
         DataType::Duration(_) => call("mysql_cast_time", vec![string(time(value)?), number("6")]),
         _ => return Err(unsupported(value)),
     })
@@ -211,6 +214,7 @@ mod tests {
             ScalarValue::TimestampMicrosecond(Some(1_728_000_000_123_456), None),
             "mysql_cast_datetime('2024-10-04T00:00:00.123456', 6)",
         );
+        check(ScalarValue::Time64Microsecond(Some(45_296_000_001)), "mysql_cast_time('12:34:56.000001', 6)");
         check(
             ScalarValue::DurationMicrosecond(Some(-90_061_000_001)),
             "mysql_cast_time('-25:01:01.000001', 6)",
