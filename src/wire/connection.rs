@@ -49,6 +49,8 @@ pub struct Connection {
     peer: Peer,
     transport: Transport,
     encryption: Option<Encryption>,
+    /// What the client's answers must fit, at each login on this connection.
+    nonce: Nonce,
     reader: PacketReader<Transport>,
     replies: Replies<Transport>,
 }
@@ -67,7 +69,8 @@ impl Connection {
         let reader = PacketReader::new(transport.clone(), LOGIN_BYTES_MAX);
         let packets = PacketWriter::new(transport.clone(), LOGIN_WRITE_TIMEOUT);
         let replies = Replies { packets, capabilities: CapabilityFlags::empty() };
-        Self { shared, stop, id, place, peer, transport, encryption: None, reader, replies }
+        let nonce = Nonce::random();
+        Self { shared, stop, id, place, peer, transport, encryption: None, nonce, reader, replies }
     }
 
     /// Serves the client until it leaves or must leave.
@@ -124,10 +127,9 @@ impl Connection {
     /// Greets the client and lets it prove who it is.
     async fn log_in(&mut self) -> Result<Request> {
         self.meet().await?;
-        let nonce = Nonce::random();
         let mut offered = handshake::CAPABILITIES;
         offered.set(CapabilityFlags::CLIENT_SSL, self.shared.tls.is_some());
-        self.replies.packets.packet(|out| handshake::put_greeting(out, self.id, &nonce, offered));
+        self.replies.packets.packet(|out| handshake::put_greeting(out, self.id, &self.nonce, offered));
         self.replies.flush().await?;
         self.reader.expect(self.replies.packets.sequence());
         let asked = self.request(offered).await;
@@ -141,7 +143,7 @@ impl Connection {
         if !self.is_secret() && self.shared.tls.as_ref().is_some_and(|tls| tls.required) {
             return Err(Error::InsecureTransport);
         }
-        self.prove(&request, Some(nonce)).await?;
+        self.prove(&request).await?;
         Ok(request)
     }
 
@@ -179,13 +181,13 @@ impl Connection {
         self.encryption.is_some() || self.peer == Peer::Local
     }
 
-    async fn prove(&mut self, request: &Request, nonce: Option<Nonce>) -> Result<()> {
+    async fn prove(&mut self, request: &Request) -> Result<()> {
         let users = &self.shared.users;
         let host = self.peer.host();
         let proved = if users.is_loopback_only() && !self.peer.is_local() {
             Err(Error::Denied { user: request.user.clone(), host, password: false })
         } else {
-            let secret = self.is_secret();
+            let (nonce, secret) = (&self.nonce, self.is_secret());
             handshake::prove(&mut self.reader, &mut self.replies, users, request, nonce, &host, secret).await
         };
         if let Err(Error::Denied { .. }) = proved {
@@ -246,7 +248,7 @@ impl Connection {
 
     async fn change_user(&mut self, body: &bytes::Bytes) -> Result<Request> {
         let request = Request::parse_change_user(body, self.replies.capabilities)?;
-        let proof = timeout(self.shared.connect_timeout, self.prove(&request, None));
+        let proof = timeout(self.shared.connect_timeout, self.prove(&request));
         proof.await.unwrap_or(Err(Error::BadHandshake))?;
         Ok(request)
     }

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! greeting → (TLS) → response → (switch → answer) → (full → password) → OK | error
-//! COM_CHANGE_USER →              switch → answer  → (full → password) → OK | error
+//!             COM_CHANGE_USER → (switch → answer) → (full → password) → OK | error
 //! ```
 //!
+//! A connection has one challenge, as from MySQL: MariaDB's client library answers the first one it got, whatever a
+//! change of user brings. Nobody gains by hearing an answer who could not take the whole connection over.
 //! It must not know sessions or commands, nor how the bytes are encrypted: only whether somebody else may read them.
 
 use std::collections::BTreeMap;
@@ -88,6 +90,8 @@ pub struct Request {
     method: Option<Method>,
     /// The answer to the challenge.
     answer: Bytes,
+    /// Whether the client waits for the challenge before it answers: Oracle's library does, when it changes its user.
+    waits: bool,
 }
 
 impl Request {
@@ -120,17 +124,18 @@ impl Request {
         Ok((capabilities, request))
     }
 
-    /// Reads the body of `COM_CHANGE_USER`. Its answer is to the challenge of the last login, which somebody may
-    /// have listened to; it is left out, and the client is challenged anew.
+    /// Reads the body of `COM_CHANGE_USER`.
     pub fn parse_change_user(payload: &Bytes, capabilities: CapabilityFlags) -> Result<Self> {
         let mut body = Payload(payload);
         let mut request = Self { user: text(body.until_nul()?), ..Self::default() };
-        if capabilities.contains(CapabilityFlags::CLIENT_SECURE_CONNECTION) {
-            let length = body.u8()?;
-            body.bytes(length.into())?;
-        } else {
-            body.until_nul()?;
-        }
+        request.answer =
+            payload.slice_ref(if capabilities.contains(CapabilityFlags::CLIENT_SECURE_CONNECTION) {
+                let length = body.u8()?;
+                body.bytes(length.into())?
+            } else {
+                body.until_nul()?
+            });
+        request.waits = is_blank(&request.answer);
         request.database = text(body.until_nul_or_end());
         if !body.is_empty() {
             let _collation = body.u16()?;
@@ -181,28 +186,24 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Lets a client prove that it is who it says. `nonce` is the challenge that it has answered already; without one
-/// it is challenged now. `secret` tells that nobody else can read what it sends. After it the caller says OK.
+/// Lets a client prove that it is who it says. `nonce` is the connection's challenge; `secret` tells that nobody else
+/// can read what the client sends. After it the caller says OK.
 pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     reader: &mut PacketReader<R>,
     replies: &mut Replies<W>,
     users: &Users,
     request: &Request,
-    nonce: Option<Nonce>,
+    nonce: &Nonce,
     host: &str,
     secret: bool,
 ) -> Result<()> {
     let can_switch = replies.capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH);
-    let verdict = match &nonce {
-        Some(nonce) => judge(users, request, nonce),
-        None => Verdict::Switch(request.method.unwrap_or(Method::CachingSha2)),
-    };
     let denied = |answer: &[u8]| Error::Denied {
         user: request.user.clone(),
         host: host.to_owned(),
         password: !is_blank(answer),
     };
-    let method = match verdict {
+    let method = match judge(users, request, nonce) {
         Verdict::Accepted(method) => {
             welcome(replies, method, &request.answer);
             return Ok(());
@@ -212,7 +213,6 @@ pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         Verdict::Switch(_) | Verdict::Unreadable | Verdict::Denied => return Err(denied(&request.answer)),
     };
 
-    let nonce = Nonce::random();
     let plugin = match method {
         Method::CachingSha2 => AuthPlugin::CachingSha2Password,
         Method::Native => AuthPlugin::MysqlNativePassword,
@@ -223,7 +223,7 @@ pub async fn prove<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
     reader.expect(replies.packets.sequence());
     let answer = reader.next().await?.ok_or(Error::Gone)?;
     replies.packets.start(reader.sequence());
-    if !users.accept(&request.user, method, unblanked(&answer), &nonce) {
+    if !users.accept(&request.user, method, unblanked(&answer), nonce) {
         if secret && is_unreadable(method, &answer) {
             return prove_in_full(reader, replies, users, request, denied).await;
         }
@@ -275,6 +275,7 @@ fn judge(users: &Users, request: &Request, nonce: &Nonce) -> Verdict {
         Method::Native if !users.knows(&request.user, Method::Native) => Verdict::Switch(Method::CachingSha2),
         // The greeting names another plugin, so many clients answer with nothing and wait to be asked for theirs.
         Method::Native => Verdict::Switch(Method::Native),
+        Method::CachingSha2 if request.waits => Verdict::Switch(method),
         // Some clients repeat the server's plugin and answer with the only one that they know.
         Method::CachingSha2 if request.answer.len() == NATIVE_BYTES => Verdict::Switch(Method::Native),
         Method::CachingSha2 if is_unreadable(method, &request.answer) => Verdict::Unreadable,
