@@ -84,8 +84,8 @@ impl Type {
             }
             (ColumnType::MYSQL_TYPE_LONGLONG, false) => i64::from_le_bytes(body.array()?).into(),
             (ColumnType::MYSQL_TYPE_LONGLONG, true) => u64::from_le_bytes(body.array()?).into(),
-            (ColumnType::MYSQL_TYPE_FLOAT, _) => f32::from_le_bytes(body.array()?).into(),
-            (ColumnType::MYSQL_TYPE_DOUBLE, _) => f64::from_le_bytes(body.array()?).into(),
+            (ColumnType::MYSQL_TYPE_FLOAT, _) => double(f32::from_le_bytes(body.array()?).into())?,
+            (ColumnType::MYSQL_TYPE_DOUBLE, _) => double(f64::from_le_bytes(body.array()?))?,
             (ColumnType::MYSQL_TYPE_DECIMAL | ColumnType::MYSQL_TYPE_NEWDECIMAL, _) => {
                 decimal(body.length_encoded_bytes()?)?
             }
@@ -127,6 +127,11 @@ fn string(bytes: &[u8]) -> ScalarValue {
         Ok(text) => ScalarValue::from(text),
         Err(_) => ScalarValue::Binary(Some(bytes.to_vec())),
     }
+}
+
+/// A FLOAT is the DOUBLE that it is exactly, not the one of its text. MySQL has neither infinities nor NaN.
+fn double(number: f64) -> Result<ScalarValue> {
+    if number.is_finite() { Ok(number.into()) } else { Err(WRONG_ARGUMENTS) }
 }
 
 /// A decimal keeps its digits; with more than there is a type for, it stays a text, which is a number as well in MySQL.
@@ -226,7 +231,15 @@ mod tests {
         check(MYSQL_TYPE_LONG, 0, &[1, 0, 0], None);
         check(MYSQL_TYPE_LONGLONG, 0x80, &[0xFF; 8], Some(ScalarValue::UInt64(Some(u64::MAX))));
         check(MYSQL_TYPE_DOUBLE, 0, &1.5_f64.to_le_bytes(), Some(ScalarValue::Float64(Some(1.5))));
-        check(MYSQL_TYPE_FLOAT, 0, &1.5_f32.to_le_bytes(), Some(ScalarValue::Float32(Some(1.5))));
+        check(MYSQL_TYPE_FLOAT, 0, &1.5_f32.to_le_bytes(), Some(ScalarValue::Float64(Some(1.5))));
+        check(
+            MYSQL_TYPE_FLOAT,
+            0,
+            &0.1_f32.to_le_bytes(),
+            Some(ScalarValue::Float64(Some(0.10000000149011612))),
+        );
+        check(MYSQL_TYPE_FLOAT, 0, &f32::INFINITY.to_le_bytes(), None);
+        check(MYSQL_TYPE_DOUBLE, 0, &f64::NAN.to_le_bytes(), None);
         check(MYSQL_TYPE_VAR_STRING, 0, "\x02é".as_bytes(), Some(ScalarValue::from("é")));
         check(MYSQL_TYPE_BLOB, 0, &[1, 0xFF], Some(ScalarValue::Binary(Some(vec![0xFF]))));
         check(MYSQL_TYPE_VAR_STRING, 0, &[200, b'x'], None);
