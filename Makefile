@@ -36,19 +36,9 @@ lint:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 
-# The client programs of the tests: the mariadb command line from the system's packages, drivers from a virtual environment.
-clients: $(VENV)/installed
-	@command -v mariadb >/dev/null || { \
-	    echo "installing mariadb-client"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq mariadb-client; }
-
-$(VENV)/installed: tests/clients/requirements.txt
-	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
-	    echo "installing python3-venv"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 python3-venv; }
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
-	touch $@
+# The client programs of the tests, from the system's packages and below the build's directory.
+clients:
+	tests/clients/install $(VENV)
 
 clean:
 	cargo clean

@@ -1,25 +1,201 @@
-//! Real client programs against a server in this process: the mariadb command line, and Python drivers by
-//! the scripts in `tests/clients/`. `make test` installs them; plain `cargo test` uses what is there, and
+//! Real client programs against the program itself, each with the same conversation, by the scripts in
+//! `tests/clients/`. `make test` installs all of them and insists on each; plain `cargo test` uses what is there, and
 //! says what it leaves out.
+//!
+//! A script tells each part of the conversation that went well in a line, and goes on when the line is answered:
+//!
+//! | part | what is due |
+//! |---|---|
+//! | password, tls | the right password opens a connection, a wrong one is error 1045; in plain text and inside TLS |
+//! | text, prepared | `tests/clients/expected.tsv` is read from `lake.types` by this protocol, with the driver's own types |
+//! | … parameters | the server takes what was read, sent back, for the values that it sent |
+//! | error | 1146 with 42S02, 1064 with 42000 |
+//! | cancelled | KILL QUERY ends a statement with 1317 and 70100, and the connection goes on |
+//! | streamed | 100 MB are read row by row; neither the client nor the server grows by half as much |
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
+use lakefront::auth::Users;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Row, Value};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use crate::fixture;
-use crate::server::TestServer;
+use crate::server::{Lake, Program, TestServer, options};
+
+const USER: &str = "ann";
+const PASSWORD: &str = "correct horse";
+
+/// What client and server may grow by while 100 MB go from one to the other, in KiB.
+const GROWTH_MAX: u64 = 50 << 10;
+
+/// The clients, and the parts of the conversation that each of them knows.
+macro_rules! clients {
+    ($($name:ident: $command:expr => $parts:literal;)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                converse(&$command, $parts).await;
+            }
+        )+
+    };
+}
+
+clients! {
+    pymysql: ["python", "pymysql_client.py"] => "password tls text text+ error cancelled streamed";
+    aiomysql: ["python", "aiomysql_client.py"] => "password tls text text+ error cancelled streamed";
+    mysqlclient: ["python", "mysqlclient_client.py"] => "password tls text text+ error cancelled streamed";
+    mysql_connector_python_pure: ["python", "connector_client.py", "pure"]
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
+    mysql_connector_python_c: ["python", "connector_client.py", "c"]
+        => "password tls text text+ prepared error cancelled streamed";
+    mariadb_python: ["python", "mariadb_client.py"]
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
+    mariadb_odbc: ["python", "odbc_client.py"] => "password tls text text+ prepared prepared+ error cancelled";
+    polars: ["python", "polars_client.py"] => "password text prepared error";
+    mysql2: ["node", "mysql2_client.js"]
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
+    mysql_javascript: ["node", "mysql_client.js"] => "password tls text text+ error cancelled streamed";
+    mariadb_javascript: ["node", "mariadb_client.js"]
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
+    mariadb_java: ["java", "JavaClient.java"]
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
+    php_mysqlnd: ["php", "php_client.php"]
+        => "password tls text prepared prepared+ error cancelled streamed";
+    perl_dbd_mysql: ["perl", "perl_client.pl", "mysql"]
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
+    perl_dbd_mariadb: ["perl", "perl_client.pl", "MariaDB"]
+        => "password tls text text+ prepared prepared+ error cancelled";
+}
+
+/// Holds the conversation with a client: `[program, script, argument …]`.
+async fn converse(command: &[&str], parts: &str) {
+    let [name, script, arguments @ ..] = command else { panic!("a program and its script") };
+    let Some(mut client) = interpreter(name) else { return };
+    let lake = fixture::lake();
+    let server = serve(&lake);
+    client.arg(Path::new("tests/clients").join(script));
+    client.arg(server.address.port().to_string()).arg(lake.home().join("server.crt")).args(arguments);
+    client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut client = client.spawn().unwrap();
+    let processes = [client.id().unwrap(), server.id()];
+
+    let (mut stdin, mut stderr) = (client.stdin.take().unwrap(), client.stderr.take().unwrap());
+    let errors = tokio::spawn(async move {
+        let mut errors = String::new();
+        stderr.read_to_string(&mut errors).await.map(|_| errors)
+    });
+    let mut told = Vec::new();
+    let mut before = [0; 2];
+    let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+    let talk = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            match line.split_once(' ') {
+                Some(("kill", connection)) => drop(tokio::spawn(kill(server.address, connection.to_owned()))),
+                _ if line == "streams" => before = processes.map(memory_peak),
+                _ => told.push(line.replace(" parameters", "+")),
+            }
+            if told.last().is_some_and(|part| part == "streamed") {
+                let growth: [u64; 2] =
+                    std::array::from_fn(|at| memory_peak(processes[at]).saturating_sub(before[at]));
+                assert!(
+                    growth.iter().all(|growth| *growth < GROWTH_MAX),
+                    "{command:?} and server: {growth:?} KiB"
+                );
+            }
+            // A client that has ended hears nothing.
+            let _ = stdin.write_all(b"\n").await;
+        }
+        client.wait().await.unwrap()
+    };
+    let status = tokio::time::timeout(Duration::from_secs(600), talk).await.expect("it hangs");
+    let errors = errors.await.unwrap().unwrap();
+    assert!(status.success(), "{command:?} after {told:?}: {errors}");
+    assert_eq!(told.join(" "), parts, "{command:?}");
+}
+
+/// What runs a script, or nothing when it is not here.
+fn interpreter(name: &str) -> Option<Command> {
+    let environment = environment();
+    let directories = if name == "python" { &environment[..] } else { &[] };
+    let mut command = Command::new(program(name, directories)?);
+    match name {
+        "java" => {
+            const DRIVER: &str = "/usr/share/java/mariadb-java-client.jar";
+            program("mariadb-java-client.jar", &["/usr/share/java".into()])?;
+            command.args(["-Xmx64m", "-Duser.timezone=UTC", "-cp", DRIVER]);
+        }
+        "node" => {
+            let modules: Vec<PathBuf> =
+                environment.iter().map(|bin| bin.with_file_name("npm").join("node_modules")).collect();
+            program("mysql2/package.json", &modules)?;
+            command.env("NODE_PATH", std::env::join_paths(modules).unwrap());
+        }
+        _ => {}
+    }
+    Some(command)
+}
+
+/// The program with a user, a password and a certificate.
+fn serve(lake: &Lake) -> Program {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let pair = rcgen::generate_simple_self_signed(names).unwrap();
+    std::fs::write(lake.home().join("server.crt"), pair.cert.pem()).unwrap();
+    std::fs::write(lake.home().join("server.key"), pair.signing_key.serialize_pem()).unwrap();
+    let mut users = Users::none();
+    users.add(USER, PASSWORD).unwrap();
+    users.write(&lake.home().join("users.yaml")).unwrap();
+    Program::serve(
+        lake,
+        "users: users.yaml\nfailed_login_delay: 0s\ntls: { certificate: server.crt, key: server.key }\n",
+    )
+}
+
+/// Kills the endless statement of a connection as soon as it runs.
+async fn kill(server: std::net::SocketAddr, connection: String) {
+    let mut killer = Conn::new(options(server).user(Some(USER)).pass(Some(PASSWORD))).await.unwrap();
+    let runs = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE id = {connection} AND info LIKE '%lake.numbers d%'"
+    );
+    while killer.query_first(&runs).await.unwrap() != Some(1) {}
+    killer.query_drop(format!("KILL QUERY {connection}")).await.unwrap();
+}
+
+/// The most memory that a process has used so far, in KiB.
+fn memory_peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the process lives");
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlalchemy() {
+    let Some(mut client) = interpreter("python") else { return };
+    let lake = fixture::lake();
+    let server = TestServer::start(&lake).await;
+    client.args(["tests/clients/sqlalchemy_client.py", &server.address.port().to_string()]);
+    let (output, error) = run(client, "").await;
+    assert_eq!(output, "ok\n", "{error}");
+    server.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb_command_line() {
     let Some(mariadb) = program("mariadb", &[]) else { return };
     let lake = fixture::lake();
-    let server = TestServer::start(&lake).await;
-    let check = async |arguments: &[&str], input: &str, expected: &str| {
+    let server = serve(&lake);
+    let command = |arguments: &[&str]| {
         let mut command = Command::new(&mariadb);
-        command.args(["--no-defaults", "--host", "127.0.0.1", "--user", "root"]);
-        command.args(["--port", &server.address.port().to_string()]).args(arguments);
-        assert_eq!(run(command, input).await, expected, "{arguments:?} {input}");
+        command.args(["--no-defaults", "--host=127.0.0.1", "--user=ann", "--password=correct horse"]);
+        command.arg(format!("--port={}", server.address.port())).args(arguments);
+        command
+    };
+    let check = async |arguments: &[&str], input: &str, expected: &str| {
+        let (output, error) = run(command(arguments), input).await;
+        assert_eq!(output, expected, "{arguments:?} {input} {error}");
     };
     check(
         &["--execute", "SELECT id, name FROM lake.departments ORDER BY id LIMIT 2"],
@@ -39,40 +215,133 @@ async fn mariadb_command_line() {
         "lake\n1\nNULL\n",
     )
     .await;
-    check(&["--force"], "SELECT * FROM lake.nothing;\nSELECT 1 AS one;\n", "one\n1\n").await;
-    server.stop().await;
+    check(&["--force"], "SELECT * FROM lake.missing;\nSELECT 1 AS one;\n", "one\n1\n").await;
+    let (_, error) = run(command(&[]), "SELECT * FROM lake.missing;\n").await;
+    assert!(error.ends_with("ERROR 1146 (42S02) at line 1: Table 'lake.missing' doesn't exist\n"), "{error}");
+
+    let trusted = format!("--ssl-ca={}", lake.home().join("server.crt").display());
+    for compress in [&[][..], &["--compress"]] {
+        let (output, error) =
+            run(command(&[compress, &[&*trusted, "--ssl-verify-server-cert"]].concat()), "status\n").await;
+        assert!(output.contains("Cipher in use is TLS_"), "{output} {error}");
+    }
+    let (_, error) = run(command(&["--password=wrong"]), "SELECT 1;\n").await;
+    assert!(error.starts_with("ERROR 1045 (28000): Access denied for user 'ann'@'localhost'"), "{error}");
+
+    let mut endless = command(&["--quick", "--skip-column-names"]);
+    endless.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut endless = endless.spawn().unwrap();
+    let statement = "SELECT CONNECTION_ID();\nSELECT COUNT(*) FROM lake.numbers a, lake.numbers b, lake.numbers c, \
+         lake.numbers d WHERE a.n + b.n + c.n + d.n < 0;\n";
+    endless.stdin.take().unwrap().write_all(statement.as_bytes()).await.unwrap();
+    let mut watcher = Conn::new(options(server.address).user(Some(USER)).pass(Some(PASSWORD))).await.unwrap();
+    let runs = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT%lake.numbers d%' \
+         AND id <> CONNECTION_ID()";
+    while watcher.query_first(runs).await.unwrap() != Some(1) {}
+    // Ctrl-C: the program kills its statement over a second connection.
+    let interrupt = Command::new("kill").args(["-INT", &endless.id().unwrap().to_string()]).status().await;
+    assert!(interrupt.unwrap().success());
+    let output = endless.wait_with_output().await.unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("ERROR 1317 (70100) at line 2: Query execution was interrupted"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pymysql() {
-    python("pymysql_client.py", &[]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sqlalchemy() {
-    python("sqlalchemy_client.py", &[]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mysql_connector_python_c() {
-    python("connector_client.py", &["c"]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mysql_connector_python_pure() {
-    python("connector_client.py", &["pure"]).await;
-}
-
-/// Runs a script of `tests/clients/` against the shared lake. The script asserts what it sees.
-async fn python(script: &str, arguments: &[&str]) {
-    let Some(python) = program("python", &environment()) else { return };
+async fn mysqladmin() {
+    let Some(mysqladmin) = program("mysqladmin", &[]) else { return };
     let lake = fixture::lake();
-    let server = TestServer::start(&lake).await;
-    let mut command = Command::new(python);
-    command.arg(Path::new("tests/clients").join(script));
-    command.arg(server.address.port().to_string()).args(arguments);
-    assert_eq!(run(command, "").await, "ok\n", "{script}");
-    server.stop().await;
+    let server = serve(&lake);
+    for (arguments, expected) in [
+        (&["ping"][..], "mysqld is alive"),
+        (&["status"], "Uptime: "),
+        (&["version"], "Server version"),
+        (&["processlist"], "| show processlist"),
+        (&["variables"], "| max_allowed_packet "),
+        (&["extended-status"], "| Threads_connected "),
+        (&["--compress", "--count=2", "--sleep=0", "status"], "Threads: "),
+    ] {
+        let mut command = Command::new(&mysqladmin);
+        command.args(["--no-defaults", "--host=127.0.0.1", "--user=ann", "--password=correct horse"]);
+        command.arg(format!("--port={}", server.address.port())).args(arguments);
+        let (output, error) = run(command, "").await;
+        assert!(output.to_lowercase().contains(&expected.to_lowercase()), "{arguments:?}: {output} {error}");
+    }
+}
+
+/// The Rust driver, which is linked into the tests: what the others tell by a script.
+#[tokio::test(flavor = "multi_thread")]
+async fn mysql_async() {
+    let lake = fixture::lake();
+    let server = serve(&lake);
+    let login = |password| Conn::new(options(server.address).user(Some(USER)).pass(Some(password)));
+    let error = login("wrong").await.unwrap_err().to_string();
+    assert!(error.contains("ERROR 1045 (28000)"), "{error}");
+    let mut client = login(PASSWORD).await.unwrap();
+
+    let all = "SELECT * FROM lake.types ORDER BY id";
+    let prepared: Vec<Row> = client.exec(all, ()).await.unwrap();
+    let text: Vec<Row> = client.query(all).await.unwrap();
+    for (rows, way) in [(&text, "text"), (&prepared, "prepared")] {
+        assert_eq!(rows.len(), 4);
+        for line in include_str!("../clients/expected.tsv").lines().filter(|line| !line.starts_with('#')) {
+            let [row, column, kind, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
+            let value = &rows[row.parse::<usize>().unwrap() - 1][column];
+            assert!(same(kind, expected, value), "{way}: {line} is {value:?}");
+        }
+    }
+    let columns: Vec<String> =
+        prepared[0].columns_ref().iter().map(|column| column.name_str().into()).collect();
+    let tests: Vec<String> = columns.iter().map(|column| format!("{column} <=> ?")).collect();
+    let statement = format!("SELECT {} FROM lake.types WHERE id = ?", tests.join(", "));
+    for row in prepared {
+        let mut values = row.unwrap();
+        values.push(values[0].clone());
+        let answer: Row = client.exec_first(&*statement, values).await.unwrap().unwrap();
+        for (column, taken) in columns.iter().zip(answer.unwrap()) {
+            assert_eq!(taken, Value::Int(1), "{column} is taken for something else");
+        }
+    }
+    for (statement, expected) in
+        [("SELECT * FROM lake.missing", "ERROR 1146 (42S02)"), ("SELEC 1", "ERROR 1064 (42000)")]
+    {
+        let error = client.query_drop(statement).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// Whether the driver's value is the expected one, by the text or the binary protocol.
+fn same(kind: &str, expected: &str, value: &Value) -> bool {
+    let without_zeros = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    let (float, double): (Option<f32>, Option<f64>) = (expected.parse().ok(), expected.parse().ok());
+    match (kind, value) {
+        ("null", value) => *value == Value::NULL,
+        ("float", Value::Float(number)) => Some(*number) == float,
+        ("float" | "double", Value::Double(number)) => Some(*number) == double,
+        ("bytes", Value::Bytes(bytes)) => {
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == expected
+        }
+        // Six digits of a FLOAT are told.
+        ("float", Value::Bytes(bytes)) => {
+            let told: f32 = String::from_utf8_lossy(bytes).parse().unwrap();
+            float.is_some_and(|float| (told - float).abs() <= float * 1e-5)
+        }
+        ("double", Value::Bytes(bytes)) => String::from_utf8_lossy(bytes).parse().ok() == double,
+        ("date" | "datetime" | "time", value) => {
+            let shown = value.as_sql(true);
+            let shown = shown.trim_matches('\'');
+            // The driver shows midnight without a time, and hours with three digits.
+            let date = expected.strip_suffix(" 00:00:00").unwrap_or(expected);
+            let hours = shown.strip_prefix('0').filter(|_| shown.find(':') == Some(3)).unwrap_or(shown);
+            [expected, date].contains(&&*without_zeros(hours))
+        }
+        ("integer" | "decimal" | "text", value) => value.as_sql(true).trim_matches('\'') == expected,
+        _ => false,
+    }
 }
 
 /// The virtual environment that `make test` made.
@@ -99,8 +368,8 @@ fn program(name: &str, directories: &[PathBuf]) -> Option<PathBuf> {
     found
 }
 
-/// Standard output of a program that ends well. Its errors are the client's to show.
-async fn run(mut command: Command, input: &str) -> String {
+/// What a program prints, and what it complains about.
+async fn run(mut command: Command, input: &str) -> (String, String) {
     let mut process = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -108,11 +377,8 @@ async fn run(mut command: Command, input: &str) -> String {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let mut stdin = process.stdin.take().unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stdin, input.as_bytes()).await.unwrap();
-    drop(stdin);
+    // A program that fails at once does not read it.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes()).await;
     let output = process.wait_with_output().await.unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() || input.contains("nothing"), "{error}");
-    String::from_utf8(output.stdout).unwrap()
+    (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -1,9 +1,8 @@
 //! What an operator does and sees: starting, stopping, health, metrics, mistakes in the config.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use lakefront::clock::Clock;
@@ -13,7 +12,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::fixture;
-use crate::server::{Lake, TestServer, options};
+use crate::server::{Lake, Program, TestServer, options, write_config};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_cannot_start_says_why_and_what_to_do() {
@@ -130,7 +129,7 @@ async fn a_shutdown_cancels_what_does_not_end() {
 async fn the_program_serves_until_it_is_told_to_stop() {
     let lake = fixture::lake();
     let config = write_config(&lake, "");
-    let mut program = serve(&config);
+    let mut program = Program::start(&config);
     let address = program.address;
     let mut connection = Conn::new(options(address)).await.unwrap();
     let rows: Vec<String> = connection.query("SELECT name FROM lake.departments ORDER BY id").await.unwrap();
@@ -153,7 +152,7 @@ async fn users_are_added_by_the_command_line_and_log_in() {
     assert!(user("passwd", "ann", "better\n").status.success());
     assert!(!std::fs::read_to_string(&users).unwrap().contains("better"));
 
-    let mut program = serve(&config);
+    let mut program = Program::start(&config);
     let login = |user: &str, password: &str| {
         Conn::new(options(program.address).user(Some(user)).pass(Some(password)))
     };
@@ -215,56 +214,6 @@ fn mistakes_on_the_command_line_are_one_line() {
     );
     let directory = lake.home().join("demo").to_string_lossy().into_owned();
     assert_fails(&lakefront(&["demo", "--dir", &directory, "--days", "0"]), "1 to 365 days, not 0");
-}
-
-/// A config file for a lake, with the system's choice of ports.
-fn write_config(lake: &Lake, more: &str) -> std::path::PathBuf {
-    let path = lake.home().join("lakefront.yaml");
-    std::fs::write(&path, format!("listen: 127.0.0.1:0\nconsole: 127.0.0.1:0\n{more}log_format: json\n"))
-        .unwrap();
-    path
-}
-
-/// The program while it serves; it is killed when the test ends early.
-struct Program {
-    process: Child,
-    address: SocketAddr,
-}
-
-fn serve(config: &Path) -> Program {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_lakefront"))
-        .args(["serve", "--config"])
-        .arg(config)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-    let address = log
-        .by_ref()
-        .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
-        .find(|line| line["message"] == "serving")
-        .and_then(|line| line["listen"].as_str()?.parse().ok())
-        .expect("the program serves");
-    // The pipe must not fill up.
-    std::thread::spawn(move || log.for_each(drop));
-    Program { process, address }
-}
-
-impl Program {
-    /// Sends SIGTERM, waits for the end and returns the exit code.
-    fn stop(&mut self) -> Option<i32> {
-        let signal = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(signal.success());
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It has ended already in a test that went well.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 fn lakefront(arguments: &[&str]) -> Output {

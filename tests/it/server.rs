@@ -1,7 +1,10 @@
-//! A whole server inside the test: a lake in a temporary directory, both ports chosen by the system.
+//! A whole server, inside the test or as a process of its own: a lake in a temporary directory, ports chosen by the
+//! system.
 
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use arrow::array::RecordBatch;
 use lakefront::clock::Clock;
@@ -134,4 +137,71 @@ pub fn options(address: SocketAddr) -> OptsBuilder {
         .prefer_socket(false)
         .max_allowed_packet(Some(64 << 20))
         .wait_timeout(Some(28800))
+}
+
+/// The program while it serves; it is killed when the test ends early.
+#[derive(Debug)]
+pub struct Program {
+    process: Child,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// Serves a lake with these settings beside its ports.
+    pub fn serve(lake: &Lake, settings: &str) -> Self {
+        Self::start(&write_config(lake, settings))
+    }
+
+    /// Starts it, and waits until it serves.
+    pub fn start(config: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_lakefront"))
+            .args(["serve", "--config"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let address = log
+            .by_ref()
+            .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
+            .find(|line| line["message"] == "serving")
+            .and_then(|line| line["listen"].as_str()?.parse().ok())
+            .expect("the program serves");
+        // The pipe must not fill up.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { process, address }
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal, `TERM` for one.
+    pub fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Sends SIGTERM, waits for the end and returns the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended already in a test that went well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A config file for a lake, with the system's choice of ports.
+pub fn write_config(lake: &Lake, more: &str) -> PathBuf {
+    let path = lake.home().join("lakefront.yaml");
+    std::fs::write(&path, format!("listen: 127.0.0.1:0\nconsole: 127.0.0.1:0\n{more}log_format: json\n"))
+        .unwrap();
+    path
 }
