@@ -66,11 +66,6 @@ pub fn agree(left: &DataType, right: &DataType) -> bool {
         || right.is_null()
         || left.is_numeric() && right.is_numeric() && !is_inexact(left, right) && !is_inexact(right, left)
         || text(left) && text(right) && !needs_bytes(left, right) && !needs_bytes(right, left)
-        || matches!(
-            (left, right),
-            (DataType::Date32, DataType::Timestamp(_, None))
-                | (DataType::Timestamp(_, None), DataType::Date32)
-        )
 }
 
 /// Whether the other one is compared with a BINARY as bytes of any length: DataFusion compares it with nothing else.
@@ -90,6 +85,11 @@ pub fn comparable(left: Expr, right: Expr, types: (&DataType, &DataType)) -> Res
         (left_type, right_type) if agree(left_type, right_type) => Ok((left, right)),
         (left_type, right_type) if needs_bytes(left_type, right_type) => Ok((left, bytes(right))),
         (left_type, right_type) if needs_bytes(right_type, left_type) => Ok((bytes(left), right)),
+        // In nanoseconds, as which DataFusion compares them, there is no year 9999.
+        (DataType::Date32, DataType::Timestamp(_, None))
+        | (DataType::Timestamp(_, None), DataType::Date32) => {
+            Ok((micros(left, types.0), micros(right, types.1)))
+        }
         (DataType::Boolean, right_type) if right_type.is_numeric() || is_text(right_type) => {
             truth_and_number(left, right, right_type)
         }
@@ -111,6 +111,11 @@ pub fn comparable(left: Expr, right: Expr, types: (&DataType, &DataType)) -> Res
 
 fn bytes(operand: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(operand), DataType::Binary))
+}
+
+fn micros(operand: Expr, data_type: &DataType) -> Expr {
+    const MICROS: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
+    if *data_type == MICROS { operand } else { Expr::Cast(Cast::new(Box::new(operand), MICROS)) }
 }
 
 /// A truth and a number or a text: next to 0 and 1 the truth stays bare.
