@@ -8,6 +8,7 @@ use std::io;
 
 use bytes::{Buf, BufMut, BytesMut};
 use flate2::{Compress, FlushCompress, Status};
+use zstd::stream::raw::{Encoder, InBuffer, Operation, OutBuffer};
 
 use super::error::{Error, Result};
 
@@ -16,8 +17,11 @@ const HEADER: usize = 7;
 /// Fewer bytes are sent as they are: compressed they would be more.
 const COMPRESSED_BYTES_MIN: usize = 50;
 
-/// A frame with so many bytes of packets is not made longer. The network's threads compress, so it must not take long.
+/// A frame with so many bytes of packets is not made longer.
 const FRAME_BYTES: usize = 64 << 10;
+
+/// The network's threads compress, so it must not take long: of a long packet, so much at once.
+const STEP_BYTES: usize = 64 << 10;
 
 /// Most bytes of packets in one frame. Only a packet that is longer is cut.
 const FRAME_BYTES_MAX: usize = 0xFF_FFFF;
@@ -102,6 +106,8 @@ pub struct Packer {
     /// Frames that are not sent yet, from `sent` on.
     frames: Vec<u8>,
     sent: usize,
+    /// The frame that is being made.
+    work: Option<Work>,
     /// Bytes of a packet that was cut, which the next frame begins with.
     torn: usize,
     /// Of the frame that follows.
@@ -109,26 +115,43 @@ pub struct Packer {
     compressor: Option<Compressor>,
 }
 
+/// How far a frame is.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    /// Bytes of packets that it shall hold.
+    length: usize,
+    /// How many of them are compressed.
+    taken: usize,
+    /// How many bytes they gave.
+    given: usize,
+}
+
 enum Compressor {
     Zlib(Compress),
-    Zstd(zstd::bulk::Compressor<'static>),
+    Zstd(Encoder<'static>),
 }
 
 impl Packer {
     /// For a client that understands the algorithm.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self { algorithm, frames: Vec::new(), sent: 0, torn: 0, sequence: 0, compressor: None }
+        Self { algorithm, frames: Vec::new(), sent: 0, work: None, torn: 0, sequence: 0, compressor: None }
     }
 
-    /// Makes a frame of the first packets, when the one before is sent; tells how many bytes they are.
-    pub fn pack(&mut self, packets: &[u8]) -> io::Result<usize> {
-        let piece = &packets[..self.cut(packets)];
-        self.frames.clear();
-        self.sent = 0;
-        self.frames.resize(HEADER + piece.len(), 0);
-        let (length, plain_length) = match self.compress(piece)? {
-            Some(length) => (length, piece.len()),
-            None => {
+    /// Makes a frame of the first packets, when the one before is sent; tells how many bytes they are. Nothing means
+    /// that it has done enough at once: call it again with the same packets, when others had their turn.
+    pub fn pack(&mut self, packets: &[u8]) -> io::Result<Option<usize>> {
+        let mut work = match self.work.take() {
+            Some(work) => work,
+            None => self.begin(packets)?,
+        };
+        let piece = &packets[..work.length];
+        let (length, plain_length) = match self.compress(piece, &mut work)? {
+            Step::More => {
+                self.work = Some(work);
+                return Ok(None);
+            }
+            Step::Done => (work.given, piece.len()),
+            Step::InVain => {
                 self.frames[HEADER..].copy_from_slice(piece);
                 (piece.len(), 0)
             }
@@ -138,12 +161,12 @@ impl Packer {
         let [p0, p1, p2, _] = (plain_length as u32).to_le_bytes();
         self.frames[..HEADER].copy_from_slice(&[l0, l1, l2, self.sequence, p0, p1, p2]);
         self.sequence = self.sequence.wrapping_add(1);
-        Ok(piece.len())
+        Ok(Some(piece.len()))
     }
 
     /// What is not sent yet.
     pub fn pending(&self) -> &[u8] {
-        &self.frames[self.sent..]
+        if self.work.is_some() { &[] } else { &self.frames[self.sent..] }
     }
 
     /// So many bytes more are sent.
@@ -155,6 +178,7 @@ impl Packer {
     pub fn rest(&mut self) {
         self.frames = Vec::new();
         self.sent = 0;
+        self.work = None;
         self.compressor = None;
     }
 
@@ -177,36 +201,70 @@ impl Packer {
         length
     }
 
-    /// Compresses a piece behind the header; nothing when that does not make it shorter.
-    fn compress(&mut self, piece: &[u8]) -> io::Result<Option<usize>> {
-        if piece.len() < COMPRESSED_BYTES_MIN {
-            return Ok(None);
+    fn begin(&mut self, packets: &[u8]) -> io::Result<Work> {
+        let length = self.cut(packets);
+        self.frames.clear();
+        self.sent = 0;
+        self.frames.resize(HEADER + length, 0);
+        match &mut self.compressor {
+            Some(Compressor::Zlib(compress)) => compress.reset(),
+            Some(Compressor::Zstd(encoder)) => encoder.reinit()?,
+            none => *none = Some(Compressor::new(self.algorithm)?),
         }
-        let compressor = match &mut self.compressor {
-            Some(compressor) => compressor,
-            none => none.insert(Compressor::new(self.algorithm)?),
-        };
-        let out = &mut self.frames[HEADER..];
-        Ok(match compressor {
-            Compressor::Zlib(compress) => {
-                compress.reset();
-                match compress.compress(piece, out, FlushCompress::Finish)? {
-                    Status::StreamEnd => Some(compress.total_out() as usize),
-                    Status::Ok | Status::BufError => None,
-                }
-            }
-            // Its only failure is that there is not enough room, as nothing else can go wrong in memory.
-            Compressor::Zstd(compress) => compress.compress_to_buffer(piece, out).ok(),
+        if let Some(Compressor::Zstd(encoder)) = &mut self.compressor {
+            encoder.set_pledged_src_size(Some(length as u64))?;
         }
-        .filter(|length| *length < piece.len()))
+        Ok(Work { length, taken: 0, given: 0 })
     }
+
+    /// Compresses some more of a piece behind the header.
+    fn compress(&mut self, piece: &[u8], work: &mut Work) -> io::Result<Step> {
+        if piece.len() < COMPRESSED_BYTES_MIN {
+            return Ok(Step::InVain);
+        }
+        let end = piece.len().min(work.taken + STEP_BYTES);
+        let (part, last) = (&piece[work.taken..end], end == piece.len());
+        // What does not fit in here is no shorter than the piece.
+        let out = &mut self.frames[HEADER..];
+        let ended = match &mut self.compressor {
+            Some(Compressor::Zlib(compress)) => {
+                let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
+                let status = compress.compress(part, &mut out[work.given..], flush)?;
+                (work.taken, work.given) = (compress.total_in() as usize, compress.total_out() as usize);
+                status == Status::StreamEnd
+            }
+            Some(Compressor::Zstd(encoder)) => {
+                let (mut from, mut to) = (InBuffer::around(part), OutBuffer::around_pos(out, work.given));
+                encoder.run(&mut from, &mut to)?;
+                work.taken += from.pos();
+                let ended = last && work.taken == end && encoder.finish(&mut to, true)? == 0;
+                work.given = to.pos();
+                ended
+            }
+            None => false,
+        };
+        Ok(match (ended, last) {
+            (true, _) if work.given < piece.len() => Step::Done,
+            (false, false) if work.taken == end => Step::More,
+            _ => Step::InVain,
+        })
+    }
+}
+
+enum Step {
+    /// There is more to do.
+    More,
+    /// It is shorter than it was.
+    Done,
+    /// It would not be shorter.
+    InVain,
 }
 
 impl Compressor {
     fn new(algorithm: Algorithm) -> io::Result<Self> {
         Ok(match algorithm {
             Algorithm::Zlib => Self::Zlib(Compress::new(flate2::Compression::default(), true)),
-            Algorithm::Zstd(level) => Self::Zstd(zstd::bulk::Compressor::new(level)?),
+            Algorithm::Zstd(level) => Self::Zstd(Encoder::new(level)?),
         })
     }
 }
@@ -234,7 +292,8 @@ mod tests {
         let mut packer = Packer::new(algorithm);
         let (mut at, mut frames) = (0, Vec::new());
         while at < packets.len() {
-            at += packer.pack(&packets[at..]).unwrap();
+            let Some(packed) = packer.pack(&packets[at..]).unwrap() else { continue };
+            at += packed;
             frames.push(packer.pending().to_vec());
         }
         assert_eq!(at, packets.len());

@@ -294,8 +294,11 @@ impl<W: AsyncWrite + Unpin> PacketWriter<W> {
             let pending = match &mut self.packer {
                 None => &self.buffer[self.sent..],
                 Some(packer) => {
-                    if packer.pending().is_empty() && self.sent < self.buffer.len() {
-                        self.sent += packer.pack(&self.buffer[self.sent..])?;
+                    while packer.pending().is_empty() && self.sent < self.buffer.len() {
+                        match packer.pack(&self.buffer[self.sent..])? {
+                            Some(bytes) => self.sent += bytes,
+                            None => tokio::task::yield_now().await,
+                        }
                     }
                     packer.pending()
                 }
