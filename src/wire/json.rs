@@ -40,7 +40,7 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
         Values::Date64(millis) => put_date(out, Date::from_millis(millis[row])),
         Values::DateTime(counts, unit, zone) => match date_time(counts[row], *unit, zone.as_ref()) {
             Some((date, time)) => quoted(out, |out| {
-                date.put(out);
+                out.extend_from_slice(&date.text());
                 out.push(b' ');
                 time.put(out, FRACTION);
             }),
@@ -170,7 +170,7 @@ fn put_finite(out: &mut Vec<u8>, finite: bool, write: impl FnOnce(&mut Vec<u8>))
 
 fn put_date(out: &mut Vec<u8>, date: Option<Date>) {
     match date {
-        Some(date) => quoted(out, |out| date.put(out)),
+        Some(date) => quoted(out, |out| out.extend_from_slice(&date.text())),
         None => out.extend_from_slice(b"null"),
     }
 }

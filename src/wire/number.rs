@@ -19,26 +19,48 @@ const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
 6061626364656667686970717273747576777879\
 8081828384858687888990919293949596979899";
 
-/// The text of an integer behind one byte that tells its length, in one append.
+/// Room for the text of every integer, with a length, a sign and a point.
+type Text = [u8; 24];
+
+/// The powers of ten that 64 bits hold. The first one stands for none: zero has a digit, too.
+const POWERS: [u64; 20] = {
+    let mut powers = [0; 20];
+    let (mut at, mut power) = (1, 10_u64);
+    while at < powers.len() {
+        powers[at] = power;
+        power = power.saturating_mul(10);
+        at += 1;
+    }
+    powers
+};
+
+/// Appends the first bytes of an array. To copy all of it and forget the rest is one instruction or two; to copy
+/// just so many is a call.
+#[inline]
+pub fn put_first<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], length: usize) {
+    let end = out.len() + length;
+    out.extend_from_slice(bytes);
+    out.truncate(end);
+}
+
+/// The text of an integer behind one byte that tells its length.
 #[inline]
 pub fn put_length_and_integer(out: &mut Vec<u8>, magnitude: u64, negative: bool) {
-    let mut text = [0; 22];
-    let mut at = write_digits(&mut text, magnitude);
-    if negative {
-        at -= 1;
-        text[at] = b'-';
-    }
-    at -= 1;
-    text[at] = (text.len() - 1 - at) as u8;
-    out.extend_from_slice(&text[at..]);
+    let mut text: Text = [0; 24];
+    let end = 1 + usize::from(negative) + digits(magnitude);
+    text[0] = (end - 1) as u8;
+    text[1] = b'-';
+    write_digits(&mut text, end, magnitude);
+    put_first(out, &text, end);
 }
 
 /// The digits of an integer.
 #[inline]
 pub fn put_integer(out: &mut Vec<u8>, magnitude: u64) {
-    let mut text = [0; 22];
-    let at = write_digits(&mut text, magnitude);
-    out.extend_from_slice(&text[at..]);
+    let mut text: Text = [0; 24];
+    let end = digits(magnitude);
+    write_digits(&mut text, end, magnitude);
+    put_first(out, &text, end);
 }
 
 /// The last two digits of a number, with a leading zero.
@@ -48,27 +70,71 @@ pub fn pair(number: u32) -> [u8; 2] {
     [PAIRS[at], PAIRS[at + 1]]
 }
 
-/// Writes digits at the end of a buffer and returns where they begin.
+/// How many digits a number has.
 #[inline]
-fn write_digits(text: &mut [u8; 22], mut number: u64) -> usize {
-    let mut at = text.len();
+fn digits(number: u64) -> usize {
+    // 1233/4096 is a little more than the logarithm of two.
+    let bits = 64 - (number | 1).leading_zeros();
+    let guess = (bits * 1_233 >> 12) as usize;
+    guess + 1 - usize::from(number < POWERS[guess])
+}
+
+/// Writes a number's digits so that they end before `end`.
+#[inline]
+fn write_digits(text: &mut Text, mut end: usize, mut number: u64) {
     while number >= 100 {
-        at -= 2;
-        text[at..at + 2].copy_from_slice(&pair((number % 100) as u32));
+        end -= 2;
+        text[end..end + 2].copy_from_slice(&pair((number % 100) as u32));
         number /= 100;
     }
     if number >= 10 {
-        at -= 2;
-        text[at..at + 2].copy_from_slice(&pair(number as u32));
+        text[end - 2..end].copy_from_slice(&pair(number as u32));
     } else {
-        at -= 1;
-        text[at] = b'0' + number as u8;
+        text[end - 1] = b'0' + number as u8;
     }
-    at
+}
+
+/// The text of a decimal behind one byte that tells its length.
+#[inline]
+pub fn put_length_and_decimal(out: &mut Vec<u8>, unscaled: i128, scale: i8) {
+    match (u64::try_from(unscaled.unsigned_abs()), usize::try_from(scale)) {
+        (Ok(magnitude), Ok(scale @ 1..=19)) => put_short_decimal(out, magnitude, unscaled < 0, scale),
+        (Ok(magnitude), Ok(0)) => put_length_and_integer(out, magnitude, unscaled < 0),
+        _ => {
+            let at = out.len();
+            out.push(0);
+            put_decimal(out, unscaled, scale);
+            out[at] = (out.len() - at - 1) as u8;
+        }
+    }
+}
+
+/// Most decimals are no longer than an integer: one pass from their last digit on, with the point on the way.
+#[inline]
+fn put_short_decimal(out: &mut Vec<u8>, magnitude: u64, negative: bool, scale: usize) {
+    let mut text: Text = [b'0'; 24];
+    let length = usize::from(negative) + digits(magnitude).max(scale + 1) + 1;
+    text[0] = length as u8;
+    text[1] = b'-';
+    let mut at = length + 1;
+    let mut rest = magnitude;
+    for _ in 0..scale / 2 {
+        at -= 2;
+        text[at..at + 2].copy_from_slice(&pair((rest % 100) as u32));
+        rest /= 100;
+    }
+    if scale % 2 == 1 {
+        at -= 1;
+        text[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    at -= 1;
+    text[at] = b'.';
+    write_digits(&mut text, at, rest);
+    put_first(out, &text, length + 1);
 }
 
 /// A decimal of up to 38 digits: all digits of its scale, a zero before the point; a negative scale adds zeros.
-#[inline]
 pub fn put_decimal(out: &mut Vec<u8>, unscaled: i128, scale: i8) {
     let mut text = [0; 39];
     let mut at = text.len();
@@ -83,11 +149,11 @@ pub fn put_decimal(out: &mut Vec<u8>, unscaled: i128, scale: i8) {
             low /= 100;
         }
     }
-    let mut head = [0; 22];
-    let head_at = write_digits(&mut head, magnitude as u64);
-    let head = &head[head_at..];
-    at -= head.len();
-    text[at..at + head.len()].copy_from_slice(head);
+    let mut head: Text = [0; 24];
+    let count = digits(magnitude as u64);
+    write_digits(&mut head, count, magnitude as u64);
+    at -= count;
+    text[at..at + count].copy_from_slice(&head[..count]);
     put_scaled(out, unscaled < 0, &text[at..], scale);
 }
 
@@ -268,7 +334,9 @@ mod tests {
 
     #[test]
     fn integers() {
-        for number in [0, 7, 10, 99, 100, 101, 12_345, 999_999, 1_000_000, i64::MAX as u64, u64::MAX] {
+        let powers = (0..20).map(|exponent| 10_u64.pow(exponent));
+        let around = powers.flat_map(|power| [power - 1, power, power + 1]);
+        for number in around.chain([12_345, 999_999, i64::MAX as u64, u64::MAX - 1, u64::MAX]) {
             let expected = number.to_string();
             assert_eq!(text(|out| put_integer(out, number)), expected);
             let length = (expected.len() + 1) as u8 as char;
@@ -292,6 +360,9 @@ mod tests {
         let check = |unscaled: i128, scale: i8, expected: &str| {
             assert_eq!(text(|out| put_decimal(out, unscaled, scale)), expected);
             assert_eq!(text(|out| put_long_decimal(out, i256::from_i128(unscaled), scale)), expected);
+            let mut with_length = vec![expected.len() as u8];
+            with_length.extend(expected.bytes());
+            assert_eq!(text(|out| put_length_and_decimal(out, unscaled, scale)).as_bytes(), with_length);
         };
         check(0, 0, "0");
         check(0, 2, "0.00");
@@ -299,6 +370,10 @@ mod tests {
         check(-5, 2, "-0.05");
         check(-12_345, 2, "-123.45");
         check(12_345, 5, "0.12345");
+        check(-12_345, 3, "-12.345");
+        check(7, 19, "0.0000000000000000007");
+        check(-i128::from(u64::MAX), 19, "-1.8446744073709551615");
+        check(i128::from(u64::MAX), 1, "1844674407370955161.5");
         check(12, -3, "12000");
         check(0, -3, "0");
         check(i128::from(u64::MAX), 0, "18446744073709551615");

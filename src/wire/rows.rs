@@ -92,6 +92,8 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
             });
             if self.packets.is_full() {
                 self.flush().await?;
+                // A client that reads fast never makes it wait, and there may be others on this thread.
+                tokio::task::yield_now().await;
             }
         }
         Ok(())

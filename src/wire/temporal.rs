@@ -70,16 +70,17 @@ impl Date {
         if !(-719_528..=2_932_896).contains(&days) {
             return None;
         }
-        let days = days + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097) as u32;
+        // One era more, so that the days of January and February of the year 0 are not below zero.
+        let days = (days + 719_468 + 146_097) as u32;
+        let era = days / 146_097;
+        let day_of_era = days % 146_097;
         let year_of_era =
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u8;
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 } as u8;
-        let year = i64::from(year_of_era) + era * 400 + i64::from(month <= 2);
+        let year = year_of_era + era * 400 + u32::from(month <= 2) - 400;
         Some(Self { year: year as u16, month, day })
     }
 
@@ -91,12 +92,10 @@ impl Date {
 
     /// `2026-11-22`
     #[inline]
-    pub fn put(self, out: &mut Vec<u8>) {
+    pub fn text(self) -> [u8; 10] {
         let [century, rest] = [pair(u32::from(self.year) / 100), pair(self.year.into())];
         let [month, day] = [pair(self.month.into()), pair(self.day.into())];
-        out.extend_from_slice(&[
-            century[0], century[1], rest[0], rest[1], b'-', month[0], month[1], b'-', day[0], day[1],
-        ]);
+        [century[0], century[1], rest[0], rest[1], b'-', month[0], month[1], b'-', day[0], day[1]]
     }
 }
 
@@ -207,9 +206,8 @@ mod tests {
         let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
         for date in first.iter_days().take_while(|date| date.year() <= 9_999) {
             let days = date.signed_duration_since(epoch).num_days();
-            let mut text = Vec::new();
-            Date::from_days(days).unwrap().put(&mut text);
-            assert_eq!(String::from_utf8(text).unwrap(), date.format("%Y-%m-%d").to_string());
+            let text = Date::from_days(days).unwrap().text();
+            assert_eq!(str::from_utf8(&text).unwrap(), date.format("%Y-%m-%d").to_string());
         }
         assert_eq!(Date::from_days(-719_529), None);
         assert_eq!(Date::from_days(2_932_897), None);

@@ -2,16 +2,21 @@
 //!
 //! It must not know rows or packets.
 
+use arrow::buffer::Buffer;
 use mysql_common::io::BufMutExt;
 
 use super::cells::{Cells, Values, other};
 use super::json;
 use super::number::{
-    put_decimal, put_double, put_fixed_double, put_float, put_length_and_integer, put_long_decimal,
+    put_double, put_first, put_fixed_double, put_float, put_length_and_decimal, put_length_and_integer,
+    put_long_decimal,
 };
 use super::temporal::{Date, Time, date_time};
 
 const NULL: u8 = 0xFB;
+
+/// Bytes that stand in a view itself.
+const VIEW_BYTES_MAX: usize = 12;
 
 /// Appends a row's value.
 #[inline]
@@ -38,15 +43,15 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
             None => short(out, |out| put_double(out, values[row])),
         },
         Values::Float64(_) => out.push(NULL),
-        Values::Decimal32(values, scale) => short(out, |out| put_decimal(out, values[row].into(), *scale)),
-        Values::Decimal64(values, scale) => short(out, |out| put_decimal(out, values[row].into(), *scale)),
-        Values::Decimal128(values, scale) => short(out, |out| put_decimal(out, values[row], *scale)),
+        Values::Decimal32(values, scale) => put_length_and_decimal(out, values[row].into(), *scale),
+        Values::Decimal64(values, scale) => put_length_and_decimal(out, values[row].into(), *scale),
+        Values::Decimal128(values, scale) => put_length_and_decimal(out, values[row], *scale),
         Values::Decimal256(values, scale) => short(out, |out| put_long_decimal(out, values[row], *scale)),
         Values::Date32(days) => put_date(out, Date::from_days(days[row].into())),
         Values::Date64(millis) => put_date(out, Date::from_millis(millis[row])),
         Values::DateTime(counts, unit, zone) => match date_time(counts[row], *unit, zone.as_ref()) {
             Some((date, time)) => short(out, |out| {
-                date.put(out);
+                out.extend_from_slice(&date.text());
                 out.push(b' ');
                 time.put(out, cells.fraction(*unit));
             }),
@@ -61,12 +66,15 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
         Values::Duration(counts, unit) => {
             put_time(out, Time::length(counts[row], *unit), cells.fraction(*unit))
         }
-        Values::Utf8(array) => put_bytes(out, array.value(row).as_bytes()),
+        Values::Utf8(array) => {
+            let [start, end] = [array.value_offsets()[row], array.value_offsets()[row + 1]];
+            put_part(out, array.value_data(), start as usize, (end - start) as usize);
+        }
         Values::LargeUtf8(array) => put_bytes(out, array.value(row).as_bytes()),
-        Values::Utf8View(array) => put_bytes(out, array.value(row).as_bytes()),
+        Values::Utf8View(array) => put_view(out, array.views()[row], array.data_buffers()),
         Values::Binary(array) => put_bytes(out, array.value(row)),
         Values::LargeBinary(array) => put_bytes(out, array.value(row)),
-        Values::BinaryView(array) => put_bytes(out, array.value(row)),
+        Values::BinaryView(array) => put_view(out, array.views()[row], array.data_buffers()),
         Values::FixedSizeBinary(array) => put_bytes(out, array.value(row)),
         Values::Dictionary(places, shared) => put(out, shared, places[row]),
         Values::List(..) | Values::Struct(_) | Values::Map(..) => long(out, |out| json::put(out, cells, row)),
@@ -84,6 +92,35 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
         out.put_lenenc_int(bytes.len() as u64);
     }
     out.extend_from_slice(bytes);
+}
+
+/// What a view shows: up to twelve bytes that are in it, or a part of a buffer.
+#[inline]
+fn put_view(out: &mut Vec<u8>, view: u128, buffers: &[Buffer]) {
+    let length = view as u32 as usize;
+    if length <= VIEW_BYTES_MAX {
+        // The length's first byte is the protocol's length; the next three are zeros, and the rest is the text.
+        let [length_byte, _, _, _, bytes @ ..] = view.to_le_bytes();
+        out.push(length_byte);
+        put_first(out, &bytes, length);
+    } else {
+        // Behind the length and the first bytes stand the number of a buffer and a place in it.
+        let (buffer, start) = ((view >> 64) as u32 as usize, (view >> 96) as usize);
+        put_part(out, &buffers[buffer], start, length);
+    }
+}
+
+/// A part of some bytes behind its length. Short ones are copied with what follows them, which is faster.
+#[inline]
+fn put_part(out: &mut Vec<u8>, bytes: &[u8], start: usize, length: usize) {
+    if length <= 32
+        && let Some(more) = bytes[start..].first_chunk::<32>()
+    {
+        out.push(length as u8);
+        put_first(out, more, length);
+    } else {
+        put_bytes(out, &bytes[start..start + length]);
+    }
 }
 
 /// A text that `write` appends and that is always short: its length fits into one byte.
@@ -128,7 +165,11 @@ fn put_finite_float(out: &mut Vec<u8>, number: f32) {
 #[inline]
 fn put_date(out: &mut Vec<u8>, date: Option<Date>) {
     match date {
-        Some(date) => short(out, |out| date.put(out)),
+        Some(date) => {
+            let mut text = [10; 11];
+            text[1..].copy_from_slice(&date.text());
+            out.extend_from_slice(&text);
+        }
         None => out.push(NULL),
     }
 }
