@@ -43,7 +43,7 @@ const RELOAD_INTERVAL_MIN: Duration = Duration::from_secs(1);
 pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let metrics = Metrics::of_process()?;
     metrics::gauge!("lakefront_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    let users = Arc::new(users_of(&config)?);
+    let users = users_of(&config)?;
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     require_directory("lake", &config.lake)?;
     require_directory("catalog", &config.catalog)?;
@@ -95,6 +95,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         reload_task: tokio::spawn(reloading),
         notify_task: tokio::spawn(send_messages(notifier, stopped.clone())),
         connections,
+        config,
         _refreshes: refreshes,
         draining,
         stopped,
@@ -119,6 +120,7 @@ pub struct Running {
     reload_task: JoinHandle<()>,
     notify_task: JoinHandle<()>,
     connections: Arc<wire::Shared>,
+    config: Config,
     /// The engine knows it as long as it is here.
     _refreshes: Arc<dyn Refreshes>,
     /// Cancelled first: no new connections, not ready any more.
@@ -128,6 +130,21 @@ pub struct Running {
 }
 
 impl Running {
+    /// Reads the users file and the certificate again, for whoever logs in from now on. Files that cannot be used
+    /// change nothing and leave a line in the log.
+    pub async fn reload(&self) {
+        if self.config.users.is_some() {
+            match users_of(&self.config) {
+                Ok(users) => {
+                    info!(users = users.names().count(), "reloaded the users");
+                    self.connections.set_users(users);
+                }
+                Err(error) => warn!(%error, "kept the old users"),
+            }
+        }
+        self.connections.reload_certificate().await;
+    }
+
     /// Stops accepting, closes idle connections, waits for running statements, and cancels those that are
     /// still running after `shutdown_timeout`.
     pub async fn shutdown(self) {

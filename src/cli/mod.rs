@@ -123,11 +123,15 @@ fn serve(config: Config, ready: impl FnOnce(&server::Running)) -> Result<ExitCod
     network.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let running = server::start(config, Clock::system()).await?;
         ready(&running);
-        let signal = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+        let signal = loop {
+            tokio::select! {
+                _ = terminate.recv() => break "SIGTERM",
+                _ = interrupt.recv() => break "SIGINT",
+                _ = hangup.recv() => running.reload().await,
+            }
         };
         info!(signal, "told to stop");
         running.shutdown().await;

@@ -62,11 +62,16 @@ impl Tls {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.reload().await {
-                Ok(true) => info!(certificate = %self.certificate.display(), "reloaded the TLS certificate"),
-                Ok(false) => {}
-                Err(error) => warn!(%error, "kept the old TLS certificate"),
-            }
+            self.look().await;
+        }
+    }
+
+    /// Looks at the files once.
+    pub async fn look(&self) {
+        match self.reload().await {
+            Ok(true) => info!(certificate = %self.certificate.display(), "reloaded the TLS certificate"),
+            Ok(false) => {}
+            Err(error) => warn!(%error, "kept the old TLS certificate"),
         }
     }
 

@@ -164,6 +164,40 @@ async fn users_are_added_by_the_command_line_and_log_in() {
     assert_eq!(program.stop(), Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_reads_users_and_certificate_again() {
+    let lake = fixture::lake();
+    let config = write_config(&lake, "users: users.yaml\nfailed_login_delay: 0s\n");
+    let users = config.with_file_name("users.yaml");
+    let add = |name: &str| {
+        let added =
+            lakefront_with_input(&["user", "add", name, "--users", &users.to_string_lossy()], "secret\n");
+        assert!(added.status.success());
+    };
+    add("ann");
+    let mut program = Program::start(&config);
+    let login = |user: &str| Conn::new(options(program.address).user(Some(user)).pass(Some("secret")));
+    let mut ann = login("ann").await.unwrap();
+    assert!(login("bob").await.is_err());
+
+    add("bob");
+    program.signal("HUP");
+    while login("bob").await.is_err() {}
+    let both = std::fs::read_to_string(&users).unwrap();
+    // What cannot be read changes nothing: what comes after it shows that it was looked at.
+    std::fs::write(&users, "users: [").unwrap();
+    program.signal("HUP");
+    assert!(login("bob").await.is_ok());
+    let only_bob = format!("users:\n{}", &both[both.find("- name: bob").unwrap()..]);
+    std::fs::write(&users, only_bob).unwrap();
+    program.signal("HUP");
+    while login("ann").await.is_ok() {}
+    assert!(login("bob").await.is_ok());
+    // Who is in stays.
+    ann.ping().await.unwrap();
+    assert_eq!(program.stop(), Some(0));
+}
+
 #[test]
 fn check_prints_what_is_wrong_with_tables_and_views() {
     let lake = Lake::new();
