@@ -106,11 +106,15 @@ fn mutated_conversations_hurt_nobody() {
     config.failed_login_delay = "0s".parse().unwrap();
     let server = runtime.block_on(TestServer::start_with(config, Clock::system()));
 
-    let settings = Config { cases: 400, failure_persistence: None, ..Config::default() };
+    let (cases, time) = match asked_for() {
+        Some(cases) => (cases, Duration::MAX),
+        None => (400, TIME),
+    };
+    let settings = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(settings, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let begun = Instant::now();
     let outcome = runner.run(&conversation(), |conversation| {
-        if begun.elapsed() > TIME {
+        if begun.elapsed() > time {
             return Ok(());
         }
         let judged = runtime.block_on(async {
@@ -124,6 +128,12 @@ fn mutated_conversations_hurt_nobody() {
         client.query_first("SELECT 'alive'").await.unwrap()
     });
     assert_eq!(alive.as_deref(), Some("alive"));
+}
+
+/// How many conversations somebody asks for who has more time: `LAKEFRONT_CONVERSATIONS=1000000`.
+#[expect(clippy::disallowed_methods, reason = "this variable steers the test, not the server")]
+fn asked_for() -> Option<u32> {
+    std::env::var("LAKEFRONT_CONVERSATIONS").ok()?.parse().ok()
 }
 
 /// Says all of it at once, and listens until the server has nothing more to say.

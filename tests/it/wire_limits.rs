@@ -104,6 +104,31 @@ async fn silence_ends_a_connection() {
     assert!(matches!(soon(program.packet_of_silence()).await, Packet::Error(4031, _)));
 }
 
+/// Fault 46: a client whose machine is gone sends no farewell, so the system asks it whether it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_clients_are_asked_whether_they_live() {
+    const KEEPALIVE_TIMER: &str = "02:";
+    let lake = fixture::lake();
+    let server = TestServer::start(&lake).await;
+    let client = RawClient::connect(server.address, CAPABILITIES).await;
+    let port = |port: u16| format!("0100007F:{port:04X}");
+    let ends = [port(server.address.port()), port(client.stream.local_addr().unwrap().port())];
+    let is_asked = || {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        sockets.lines().any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields[1..3] == ends && fields[5].starts_with(KEEPALIVE_TIMER)
+        })
+    };
+    // Until the last answer is acknowledged, another timer runs.
+    soon(async {
+        while !is_asked() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_let_go() {
     let lake = fixture::lake();

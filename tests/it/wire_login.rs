@@ -1,5 +1,7 @@
 //! Who gets in: every plugin, right and wrong passwords, unknown users, databases, changes of user.
 
+use std::time::Instant;
+
 use lakefront::auth::Users;
 use lakefront::clock::Clock;
 use mysql_async::prelude::Queryable;
@@ -56,6 +58,41 @@ async fn passwords_by_every_plugin() {
             RawClient::log_in(server.address, "ann", "wrong", Plugin::Native).await,
             Packet::Error(1045, _)
         ));
+    }
+}
+
+/// Fault 39: how long the answer takes tells nothing. Welch's t over pairs in random order; the slowest of each kind,
+/// which other work on the machine makes, are left out.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_user_is_refused_as_slowly_as_a_wrong_password() {
+    const PAIRS: usize = 1_000;
+    let lake = fixture::lake();
+    let server = server(&lake).await;
+    for plugin in [Plugin::CachingSha2, Plugin::Native] {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..PAIRS {
+            let first = usize::from(rand::random::<bool>());
+            for kind in [first, 1 - first] {
+                let (mut client, nonce) = RawClient::greeted(server.address).await;
+                let proof = answer(plugin, "wrong", &nonce);
+                let login = response(CAPABILITIES, ["ann", "eve"][kind], &proof, "", plugin);
+                let begun = Instant::now();
+                client.send(&login).await;
+                assert!(matches!(client.finish_login("wrong").await, Packet::Error(1045, _)));
+                times[kind].push(begun.elapsed().as_secs_f64());
+            }
+        }
+        let [(a, a_error), (b, b_error)] = times.map(|mut times| {
+            times.sort_by(f64::total_cmp);
+            times.truncate(PAIRS * 9 / 10);
+            let count = times.len() as f64;
+            let mean = times.iter().sum::<f64>() / count;
+            let variance = times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / (count - 1.0);
+            (mean, variance / count)
+        });
+        let t = (a - b) / (a_error + b_error).sqrt();
+        // By chance alone it is beyond this once in millions of runs.
+        assert!(t.abs() < 5.5, "{plugin:?}: known {a:.6} s, unknown {b:.6} s, t = {t:.1}");
     }
 }
 

@@ -92,9 +92,12 @@ async fn encrypted(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_are_judged_alike_with_and_without_tls() {
-    for required in [false, true] {
+    for (offered, required) in [(false, false), (true, false), (true, true)] {
         let lake = fixture::lake();
-        let (config, trusted) = config(&lake, required);
+        let (mut config, trusted) = config(&lake, required);
+        if !offered {
+            config.tls = None;
+        }
         let server = TestServer::start_with(config, Clock::system()).await;
         for plugin in [Plugin::CachingSha2, Plugin::Native] {
             for (user, password, database, expected) in [
@@ -109,10 +112,16 @@ async fn passwords_are_judged_alike_with_and_without_tls() {
                 let login = |nonce: &[u8; 20], capabilities| {
                     response(capabilities, user, &answer(plugin, password, nonce), database, plugin)
                 };
-                let (mut client, nonce) = soon(encrypted(&server, &trusted)).await.unwrap();
-                client.send(&login(&nonce, SECURE)).await;
-                let told = soon(client.finish_login(password)).await;
-                assert_eq!(code(&told), expected, "TLS: {user} {password} {database} {plugin:?}");
+                if offered {
+                    let (mut client, nonce) = soon(encrypted(&server, &trusted)).await.unwrap();
+                    client.send(&login(&nonce, SECURE)).await;
+                    let told = soon(client.finish_login(password)).await;
+                    assert_eq!(code(&told), expected, "TLS: {user} {password} {database} {plugin:?}");
+                } else {
+                    let (mut client, _) = RawClient::greeted(server.address).await;
+                    client.send(&request(SECURE)).await;
+                    assert_eq!(code(&soon(client.packet()).await), 1043);
+                }
 
                 let (mut client, nonce) = RawClient::greeted(server.address).await;
                 client.send(&login(&nonce, CAPABILITIES)).await;
