@@ -43,7 +43,7 @@ const RELOAD_INTERVAL_MIN: Duration = Duration::from_secs(1);
 pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
     let metrics = Metrics::of_process()?;
     metrics::gauge!("lakefront_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    let users = users_of(&config)?;
+    let users = auth::Current::new(users_of(&config)?);
     let tls = config.tls.as_ref().map(Tls::read).transpose()?;
     require_directory("lake", &config.lake)?;
     require_directory("catalog", &config.catalog)?;
@@ -77,7 +77,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         engine: of_console,
         scheduler: jobs.scheduler().clone(),
         clock,
-        door: Door::new(users, config.failed_login_delay.0),
+        door: Door::new(Arc::clone(&users), config.failed_login_delay.0),
         overviews: Overviews::default(),
         metrics: metrics.clone(),
         draining: draining.clone(),
@@ -95,6 +95,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, Error> {
         reload_task: tokio::spawn(reloading),
         notify_task: tokio::spawn(send_messages(notifier, stopped.clone())),
         connections,
+        users,
         config,
         _refreshes: refreshes,
         draining,
@@ -120,6 +121,7 @@ pub struct Running {
     reload_task: JoinHandle<()>,
     notify_task: JoinHandle<()>,
     connections: Arc<wire::Shared>,
+    users: Arc<auth::Current>,
     config: Config,
     /// The engine knows it as long as it is here.
     _refreshes: Arc<dyn Refreshes>,
@@ -137,7 +139,7 @@ impl Running {
             match users_of(&self.config) {
                 Ok(users) => {
                     info!(users = users.names().count(), "reloaded the users");
-                    self.connections.set_users(users);
+                    self.users.set(users);
                 }
                 Err(error) => warn!(%error, "kept the old users"),
             }

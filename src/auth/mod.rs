@@ -9,4 +9,4 @@ pub mod users;
 
 pub use failures::Failures;
 pub use password::{Method, Nonce, Verifier};
-pub use users::{Error, Users};
+pub use users::{Current, Error, Users};

@@ -14,6 +14,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -32,6 +33,27 @@ pub struct Users {
     passwordless_root: bool,
     /// Judges the answers of users that do not exist, so that they fail like wrong passwords.
     decoy: Verifier,
+}
+
+/// The users of now: while a server runs, who may log in may change.
+#[derive(Debug)]
+pub struct Current(RwLock<Arc<Users>>);
+
+impl Current {
+    /// These, until they change.
+    pub fn new(users: Users) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(users))))
+    }
+
+    /// Who may log in now.
+    pub fn users(&self) -> Arc<Users> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets these users log in from now on, and no others. Who is logged in stays.
+    pub fn set(&self, users: Users) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(users);
+    }
 }
 
 impl Users {

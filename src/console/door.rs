@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::auth::{Failures, Users};
+use crate::auth::{self, Failures};
 use crate::engine::functions::encode::read_base64;
 
 /// Requests of pages that are answered at once, those that are held back among them.
@@ -22,7 +22,7 @@ const ROOT: &str = "root";
 /// Lets people in.
 #[derive(Debug)]
 pub struct Door {
-    users: Arc<Users>,
+    users: Arc<auth::Current>,
     failures: Failures,
     places: Semaphore,
 }
@@ -37,7 +37,7 @@ pub struct Visitor<'a> {
 
 impl Door {
     /// A door for users. The answer to a wrong password is held back for `delay_max` at most.
-    pub fn new(users: Arc<Users>, delay_max: Duration) -> Self {
+    pub fn new(users: Arc<auth::Current>, delay_max: Duration) -> Self {
         let failures = Failures::new(delay_max);
         Self { users, failures, places: Semaphore::new(REQUESTS_MAX) }
     }
@@ -46,7 +46,8 @@ impl Door {
     pub async fn enter(&self, address: SocketAddr, headers: &HeaderMap) -> Result<Visitor<'_>, Response> {
         let full = |_| (StatusCode::SERVICE_UNAVAILABLE, "too many requests at once\n").into_response();
         let place = self.places.try_acquire().map_err(full)?;
-        if self.users.is_loopback_only() {
+        let users = self.users.users();
+        if users.is_loopback_only() {
             // Pages tell what people ask; without users only this machine may ask anything.
             if !address.ip().to_canonical().is_loopback() {
                 let text = "there are no users: set `users` in the config, or come from this machine\n";
@@ -55,7 +56,7 @@ impl Door {
             return Ok(Visitor { name: ROOT.to_owned(), _place: place });
         }
         let Some((name, password)) = credentials(headers) else { return Err(who_are_you()) };
-        if self.users.accept_password(&name, password.as_bytes()) {
+        if users.accept_password(&name, password.as_bytes()) {
             return Ok(Visitor { name, _place: place });
         }
         metrics::counter!("lakefront_logins_denied_total").increment(1);

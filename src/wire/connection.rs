@@ -182,7 +182,7 @@ impl Connection {
     }
 
     async fn prove(&mut self, request: &Request) -> Result<()> {
-        let users = &self.shared.users();
+        let users = &self.shared.users.users();
         let host = self.peer.host();
         let proved = if users.is_loopback_only() && !self.peer.is_local() {
             Err(Error::Denied { user: request.user.clone(), host, password: false })
@@ -268,7 +268,7 @@ impl Connection {
     fn login(&self, request: &Request) -> Login {
         Login {
             user: request.user.clone(),
-            admin: self.shared.users().is_admin(&request.user),
+            admin: self.shared.users.users().is_admin(&request.user),
             host: self.peer.host(),
             address: self.peer.to_string(),
             attributes: request.attributes.clone(),

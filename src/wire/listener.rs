@@ -3,7 +3,7 @@
 //! It must not know what is said on a connection.
 
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_common::constants::CapabilityFlags;
@@ -23,7 +23,7 @@ use super::peer::Peer;
 use super::reply::Replies;
 use super::tls::Tls;
 use super::transport::SystemStream;
-use crate::auth::Users;
+use crate::auth;
 use crate::config::{Config, Network};
 use crate::engine::session::Engine;
 
@@ -35,8 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Shared {
     /// Runs the statements.
     pub(super) engine: Arc<Engine>,
-    /// Who may log in from now on.
-    users: RwLock<Arc<Users>>,
+    /// Who may log in.
+    pub(super) users: Arc<auth::Current>,
     /// The certificate, where there is one.
     pub(super) tls: Option<Tls>,
     /// Longest time from connecting to being logged in.
@@ -72,10 +72,15 @@ pub struct Stop {
 
 impl Shared {
     /// The limits come from the config.
-    pub fn new(config: &Config, engine: Arc<Engine>, users: Users, tls: Option<Tls>) -> Arc<Self> {
+    pub fn new(
+        config: &Config,
+        engine: Arc<Engine>,
+        users: Arc<auth::Current>,
+        tls: Option<Tls>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             engine,
-            users: RwLock::new(Arc::new(users)),
+            users,
             tls,
             connect_timeout: config.connect_timeout.0,
             payload_bytes_max: config.max_allowed_packet.bytes(),
@@ -85,16 +90,6 @@ impl Shared {
             shutdown_timeout: config.shutdown_timeout.0,
             connections: TaskTracker::new(),
         })
-    }
-
-    /// Who may log in.
-    pub(super) fn users(&self) -> Arc<Users> {
-        Arc::clone(&self.users.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Lets these users log in from now on, and no others. Who is logged in stays.
-    pub fn set_users(&self, users: Users) {
-        *self.users.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(users);
     }
 
     /// Looks at the certificate's files now instead of at the next time.
