@@ -75,7 +75,7 @@ pub fn pair(number: u32) -> [u8; 2] {
 fn digits(number: u64) -> usize {
     // 1233/4096 is a little more than the logarithm of two.
     let bits = 64 - (number | 1).leading_zeros();
-    let guess = (bits * 1_233 >> 12) as usize;
+    let guess = ((bits * 1_233) >> 12) as usize;
     guess + 1 - usize::from(number < POWERS[guess])
 }
 
