@@ -66,6 +66,7 @@ async fn play(seeds: &[u64], steps: u64, in_store: bool) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "these variables steer the test, not the server")]
 fn numbers(variable: &str, default: &[u64]) -> Vec<u64> {
     match std::env::var(variable) {
         Ok(text) => text.split(',').map(|number| number.parse().unwrap()).collect(),

@@ -68,6 +68,10 @@ fn every_point(kind: &str) {
 
 /// Killed at moments that nobody chose, `LAKEFRONT_KILLS` times.
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the variable steers the test; the moment to kill is any moment"
+)]
 fn a_refresh_that_is_killed_at_any_moment_is_ended_by_the_next() {
     const DAYS: u32 = 28;
     let kills = std::env::var("LAKEFRONT_KILLS").map_or(8, |kills| kills.parse().unwrap());
