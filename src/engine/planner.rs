@@ -307,6 +307,11 @@ fn session_config(limits: Limits) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.sql_parser.default_null_ordering = "nulls_min".into();
     options.optimizer.expand_views_at_output = false;
+    // A file for each batch that a repartition spills. Where two inputs spill into files that are still open, its reader
+    // may wait for more of the one while what it needs is in the other, for ever (apache/datafusion#24883, fixed after
+    // 55.2).
+    options.execution.max_spill_file_size_bytes =
+        ConfigNonZeroUsize::try_new(1).expect("one is more than zero");
     session
 }
 
