@@ -105,16 +105,17 @@ fn a_refresh_that_is_killed_at_any_moment_is_ended_by_the_next() {
     println!("{killed} of {kills} were killed at work");
 }
 
-/// Two processes at once: each day is made once, and all are.
+/// Two processes at once, and one that makes what each has left to the other: each day is made once, and all are.
 #[test]
 fn two_processes_publish_each_day_once() {
     let lake = Lake::new(28);
     let start = |_| lake.command("none").stdout(Stdio::piped()).spawn().unwrap();
     let children: Vec<_> = (0..2).map(start).collect();
-    let told: Vec<String> = children
-        .into_iter()
-        .map(|child| String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap())
-        .collect();
+    let mut outputs: Vec<Output> =
+        children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    outputs.push(lake.refresh("none"));
+    let told: Vec<String> =
+        outputs.into_iter().map(|output| String::from_utf8(output.stdout).unwrap()).collect();
     let published = |told: &String| {
         let line = told.lines().last().unwrap_or_default();
         let count = line.strip_prefix("mart.daily: ").and_then(|line| line.split(' ').next());
