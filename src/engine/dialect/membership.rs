@@ -248,7 +248,7 @@ fn scalar(plan: LogicalPlan, aggregate: Expr) -> Result<Expr> {
 }
 
 /// An expression as a subquery sees it.
-fn outer(expression: Expr, schema: &DFSchema) -> Result<Expr> {
+pub fn outer(expression: Expr, schema: &DFSchema) -> Result<Expr> {
     let seen = expression.transform_up(|part| match part {
         Expr::Column(column) => {
             let field = Arc::clone(schema.field_from_column(&column)?);

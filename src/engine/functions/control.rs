@@ -12,6 +12,7 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{Expr, ExprSchemable, when};
 
 use super::convert::{self, Cells};
+use super::error::Error;
 use super::signature::{Call, Function, Types, digits, is_text, returns};
 use super::udf;
 use super::unify::{temporal, unify};
@@ -42,6 +43,7 @@ pub fn functions() -> Vec<Function> {
         Function::new("least", 2.., extreme_type, |call| extreme(call, Ordering::Less))
             .digits(|types| digits::widest(types.fields)),
         Function::new("interval", 2.., returns::int, interval),
+        Function::new("mysql_only_row", 1..=1, returns::boolean, only_row),
         Function::new("mysql_convert", 2..=2, |types| Ok(types.of(1).clone()), converted),
     ]
 }
@@ -103,6 +105,15 @@ pub fn as_type(array: &ArrayRef, field: &Field, to: &DataType, call: &Call<'_>) 
         _ => ArrayRef::clone(array),
     };
     Ok(arrow::compute::cast(&converted, to)?)
+}
+
+/// `mysql_only_row(count)` holds for one row of a subquery and for none.
+fn only_row(call: &Call<'_>) -> Result<ArrayRef> {
+    let count = call.int(0)?;
+    match (0..call.rows).any(|row| count.at(row).is_some_and(|count| count > 1)) {
+        true => Err(Error::SubqueryRows.into()),
+        false => call.booleans(|_| Some(true)),
+    }
 }
 
 /// `mysql_convert(x, y)` is x in the type of y: how the branches of a CASE come to one type.
