@@ -145,6 +145,9 @@ pub enum Error {
     /// 1248: a derived table without a name.
     #[error("Every derived table must have its own alias")]
     DerivedWithoutAlias,
+    /// 3667: a table function without a name.
+    #[error("Every table function must have an alias")]
+    TableFunctionWithoutAlias,
     /// 1305.
     #[error("FUNCTION {name} does not exist{hint}")]
     UnknownFunction {
@@ -404,6 +407,7 @@ impl Error {
             Self::ViewColumns => (1353, "HY000"),
             Self::ViewRecursion { .. } => (1462, "HY000"),
             Self::DerivedWithoutAlias => (1248, "42000"),
+            Self::TableFunctionWithoutAlias => (3667, "42000"),
             Self::UnknownFunction { .. } => (1305, "42000"),
             Self::ParameterCount(_) => (1582, "42000"),
             Self::Arguments(_) => (1210, "HY000"),

@@ -104,6 +104,21 @@ pub enum Error {
         /// The limit.
         most: usize,
     },
+    /// 3665: JSON_TABLE finds nothing for a column.
+    #[error("Missing value for JSON_TABLE column '{column}'")]
+    JsonTableMissing {
+        /// The column's name.
+        column: String,
+    },
+    /// 3666: JSON_TABLE finds what a column cannot hold.
+    #[error("Can't store this value in the JSON_TABLE column '{column}'")]
+    JsonTableValue {
+        /// The column's name.
+        column: String,
+    },
+    /// 1242: a subquery that stands for a value has several rows.
+    #[error("Subquery returns more than 1 row")]
+    SubqueryRows,
     /// 1235: a part of MySQL that is not here.
     #[error("This version of Lakefront doesn't yet support '{feature}'")]
     Unsupported {
@@ -131,6 +146,9 @@ impl Error {
             Self::IncorrectValue { .. } => (1411, "HY000"),
             Self::LockName { .. } => (3057, "42000"),
             Self::TooManyLocks { .. } => (1461, "42000"),
+            Self::JsonTableMissing { .. } => (3665, "22035"),
+            Self::JsonTableValue { .. } => (3666, "2203F"),
+            Self::SubqueryRows => (1242, "21000"),
             Self::Unsupported { .. } => (1235, "42000"),
         }
     }

@@ -6,6 +6,7 @@ pub mod change;
 pub mod document;
 pub mod path;
 pub mod read;
+pub mod table;
 
 use arrow::array::{ArrayRef, StringViewArray};
 use datafusion::common::Result;
@@ -18,7 +19,7 @@ use path::Path;
 
 /// The functions of JSON.
 pub fn functions() -> Vec<Function> {
-    [read::functions(), change::functions()].into_iter().flatten().collect()
+    [read::functions(), change::functions(), table::functions()].into_iter().flatten().collect()
 }
 
 /// An argument that is a document: JSON, or a text that holds it.

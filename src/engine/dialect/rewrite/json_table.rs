@@ -1,0 +1,180 @@
+//! JSON_TABLE as a derived table: the rows of a document, unnested, and a cast for each column.
+//!
+//! It knows syntax; documents and paths are read when the query runs.
+
+use sqlparser::ast::{
+    CharacterLength, DataType, ExactNumberInfo, Expr, Ident, JsonTableColumn, JsonTableColumnErrorHandling,
+    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, ValueWithSpan,
+};
+
+use super::super::front::literal_string;
+use super::super::grammar::{call, number, string};
+use super::{Rewriter, lower, lower_alias, query_of, select_of};
+use crate::engine::error::{Error, Result};
+use crate::engine::functions::json::table::{Column, Kind, Otherwise, Rows};
+
+/// The column of the rows before they have columns.
+const ROW: &str = "__json_row";
+
+impl Rewriter<'_> {
+    /// Rewrites JSON_TABLE; it sees the tables before it.
+    pub(super) fn json_table(
+        &mut self,
+        mut document: Expr,
+        path: &ValueWithSpan,
+        columns: &[JsonTableColumn],
+        alias: Option<TableAlias>,
+    ) -> Result<TableFactor> {
+        let mut alias = alias.ok_or(Error::TableFunctionWithoutAlias)?;
+        self.expression(&mut document)?;
+        let mut outputs = Vec::new();
+        let rows = Rows { path: text(path)?, columns: self.json_columns(columns, &mut outputs)? };
+        let said = serde_json::to_string(&rows)
+            .map_err(|error| Error::Internal(format!("columns of JSON_TABLE: {error}")))?;
+
+        let row = TableAliasColumnDef { name: Ident::with_quote('`', ROW), data_type: None };
+        let unnested = TableFactor::UNNEST {
+            alias: Some(TableAlias {
+                explicit: true,
+                name: Ident::with_quote('`', "__json_rows"),
+                columns: vec![row],
+                at: None,
+            }),
+            array_exprs: vec![call("mysql_json_rows", vec![document, string(said)])],
+            with_offset: false,
+            with_offset_alias: None,
+            with_ordinality: false,
+        };
+        let from = vec![TableWithJoins { relation: unnested, joins: Vec::new() }];
+        let subquery = Box::new(query_of(SetExpr::Select(Box::new(select_of(outputs, from)))));
+        lower_alias(&mut alias);
+        Ok(TableFactor::Derived { lateral: true, subquery, alias: Some(alias), sample: None })
+    }
+
+    fn json_columns(
+        &mut self,
+        columns: &[JsonTableColumn],
+        outputs: &mut Vec<SelectItem>,
+    ) -> Result<Vec<Column>> {
+        let mut said = Vec::with_capacity(columns.len());
+        for column in columns {
+            let index = outputs.len();
+            match column {
+                JsonTableColumn::ForOrdinality(name) => {
+                    said.push(Column::Number { index });
+                    outputs.push(self.json_output(name, call("mysql_cast_unsigned", vec![cell(index)])));
+                }
+                JsonTableColumn::Named(column) if column.exists => {
+                    said.push(Column::Exists { index, path: text(&column.path)? });
+                    let (_, value) = typed(&column.r#type, index)?;
+                    outputs.push(self.json_output(&column.name, value));
+                }
+                JsonTableColumn::Named(column) => {
+                    let (kind, value) = typed(&column.r#type, index)?;
+                    said.push(Column::Value {
+                        index,
+                        name: column.name.value.clone(),
+                        path: text(&column.path)?,
+                        kind,
+                        on_empty: otherwise(column.on_empty.as_ref())?,
+                        on_error: otherwise(column.on_error.as_ref())?,
+                    });
+                    outputs.push(self.json_output(&column.name, value));
+                }
+                JsonTableColumn::Nested(nested) => {
+                    let columns = self.json_columns(&nested.columns, outputs)?;
+                    said.push(Column::Nested(Rows { path: text(&nested.path)?, columns }));
+                }
+            }
+        }
+        Ok(said)
+    }
+
+    fn json_output(&mut self, name: &Ident, value: Expr) -> SelectItem {
+        let mut alias = name.clone();
+        lower(&mut alias);
+        if alias.value != name.value {
+            self.written.insert(alias.value.clone(), name.value.clone());
+        }
+        alias.quote_style = Some('`');
+        SelectItem::ExprWithAlias { expr: value, alias }
+    }
+}
+
+fn cell(index: usize) -> Expr {
+    let row = Expr::Identifier(Ident::with_quote('`', ROW));
+    call("mysql_json_cell", vec![row, string(index.to_string())])
+}
+
+fn text(value: &ValueWithSpan) -> Result<String> {
+    literal_string(&Expr::Value(value.clone()))
+        .map(ToOwned::to_owned)
+        .ok_or_else(|| Error::Arguments("json_table".to_owned()))
+}
+
+fn otherwise(handling: Option<&JsonTableColumnErrorHandling>) -> Result<Otherwise> {
+    Ok(match handling {
+        None | Some(JsonTableColumnErrorHandling::Null) => Otherwise::Null,
+        Some(JsonTableColumnErrorHandling::Error) => Otherwise::Error,
+        Some(JsonTableColumnErrorHandling::Default(value)) => Otherwise::Default(text(value)?),
+    })
+}
+
+/// What a column of a type holds, and its value from the row.
+fn typed(data_type: &DataType, index: usize) -> Result<(Kind, Expr)> {
+    let cast = |name: &str, sizes: &[u64]| {
+        let sizes = sizes.iter().copied().map(number);
+        call(name, std::iter::once(cell(index)).chain(sizes).collect())
+    };
+    let signed = |bits: u32| {
+        (Kind::Integer(-(1 << (bits - 1)), (1 << (bits - 1)) - 1), cast("mysql_cast_signed", &[]))
+    };
+    let unsigned = |bits: u32| (Kind::Integer(0, (1 << bits) - 1), cast("mysql_cast_unsigned", &[]));
+    let decimal = |sizes: &ExactNumberInfo| -> Result<(Kind, Expr)> {
+        let (precision, scale) = match sizes {
+            ExactNumberInfo::None => (10, 0),
+            ExactNumberInfo::Precision(precision) => (*precision, 0),
+            ExactNumberInfo::PrecisionAndScale(precision, scale) => (*precision, scale.unsigned_abs()),
+        };
+        if precision > 65 || scale > 30 || scale > precision {
+            return Err(Error::NotSupported(format!("a column of type {data_type}")));
+        }
+        Ok((Kind::Decimal(precision as u8, scale as u8), cast("mysql_cast_decimal", &[precision, scale])))
+    };
+    let text = |length: Option<u64>| (Kind::Text(length), cast("mysql_cast_char", &[]));
+    let length = |length: &Option<CharacterLength>| match length {
+        Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
+        _ => None,
+    };
+    Ok(match data_type {
+        DataType::TinyInt(_) | DataType::Bool | DataType::Boolean => signed(8),
+        DataType::SmallInt(_) => signed(16),
+        DataType::MediumInt(_) => signed(24),
+        DataType::Int(_) | DataType::Integer(_) | DataType::Signed | DataType::SignedInteger => signed(32),
+        DataType::BigInt(_) => signed(64),
+        DataType::TinyIntUnsigned(_) => unsigned(8),
+        DataType::SmallIntUnsigned(_) => unsigned(16),
+        DataType::MediumIntUnsigned(_) => unsigned(24),
+        DataType::IntUnsigned(_) | DataType::IntegerUnsigned(_) => unsigned(32),
+        DataType::BigIntUnsigned(_) | DataType::Unsigned | DataType::UnsignedInteger => unsigned(64),
+        DataType::Decimal(sizes) | DataType::Dec(sizes) | DataType::Numeric(sizes) => decimal(sizes)?,
+        DataType::Float(_) | DataType::Real | DataType::Double(_) | DataType::DoublePrecision => {
+            (Kind::Double, cast("mysql_cast_double", &[]))
+        }
+        DataType::Char(size) | DataType::Character(size) => text(length(size).or(Some(1))),
+        DataType::Varchar(size) | DataType::CharVarying(size) | DataType::CharacterVarying(size) => {
+            text(length(size))
+        }
+        DataType::Text | DataType::TinyText | DataType::MediumText | DataType::LongText => text(None),
+        DataType::Date => (Kind::Moment, cast("mysql_cast_date", &[])),
+        DataType::Datetime(digits) | DataType::Timestamp(digits, _) => {
+            (Kind::Moment, cast("mysql_cast_datetime", &[digits.unwrap_or(0)]))
+        }
+        DataType::Time(digits, _) => (Kind::Time, cast("mysql_cast_time", &[digits.unwrap_or(0)])),
+        DataType::JSON => {
+            let row = Expr::Identifier(Ident::with_quote('`', ROW));
+            (Kind::Json, call("mysql_json_cell_json", vec![row, string(index.to_string())]))
+        }
+        other => return Err(Error::NotSupported(format!("a column of type {other} in JSON_TABLE"))),
+    })
+}
