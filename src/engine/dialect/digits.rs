@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, Result};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -182,7 +182,13 @@ impl Scope {
     fn shown_by(&self, name: &str, arguments: &[Expr]) -> Option<i8> {
         let of = |argument: usize| arguments.get(argument).and_then(|argument| self.shown(argument));
         match name {
-            "mysql_divide" => Some(of(0)? + DIVISION_DIGITS),
+            "mysql_divide" => {
+                let said = match arguments.get(2).and_then(Expr::as_literal) {
+                    Some(ScalarValue::Int64(Some(digits))) => i8::try_from(*digits).ok(),
+                    _ => None,
+                };
+                Some(of(0)? + said.unwrap_or(DIVISION_DIGITS))
+            }
             "mysql_multiply" => Some(of(0)? + of(1)?),
             "mysql_negate" | "mysql_summand" | "abs" | "sum" | "min" | "max" | "any_value"
             | "first_value" | "last_value" | "nth_value" | "lag" | "lead" | "nullif" => of(0),

@@ -18,7 +18,8 @@ use super::super::shown::{self, Digits};
 use super::super::signature::{Call, Function, Types, digits};
 use super::super::unify::digits as digits_of;
 
-/// How many digits `/` adds after the point: `div_precision_increment`. Inside of an expression it has more.
+/// How many digits `/` adds after the point: the default of `div_precision_increment`. Inside of an expression it
+/// has more.
 pub const DIVISION_DIGITS: i8 = 4;
 
 pub fn functions() -> Vec<Function> {
@@ -31,8 +32,9 @@ pub fn functions() -> Vec<Function> {
             .digits(|types| {
                 integer_digits(types, |left, right| left + right).or_else(|| digits::double(types, 0))
             }),
-        Function::new("mysql_divide", 2..=2, quotient_type, divide)
-            .digits(|types| digits::double(types, DIVISION_DIGITS as u8)),
+        // The third argument are the digits that it adds.
+        Function::new("mysql_divide", 2..=3, quotient_type, divide)
+            .digits(|types| digits::double(types, division_digits(types).unsigned_abs())),
         Function::new("mysql_div", 2..=2, integer_quotient_type, divide_integers)
             .digits(|types| integer_digits(types, |left, _| left)),
         Function::new("mysql_negate", 1..=1, negative_type, negate).digits(|types| digits::double(types, 0)),
@@ -145,15 +147,20 @@ fn quotient_type(types: &Types<'_>) -> Result<DataType> {
         return Ok(DataType::Float64);
     }
     let ((whole, scale), (_, right_scale)) = (left.parts(), right.parts());
-    Ok(exact_type(whole + right_scale, quotient_scale(scale, right_scale)))
+    Ok(exact_type(whole + right_scale, quotient_scale(scale, right_scale, division_digits(types))))
+}
+
+fn division_digits(types: &Types<'_>) -> i8 {
+    let said = (types.len() > 2).then(|| types.integer(2)).flatten();
+    said.and_then(|digits| i8::try_from(digits).ok()).unwrap_or(DIVISION_DIGITS)
 }
 
 /// MySQL keeps decimals in groups of nine digits: a quotient has those of both operands, and more groups if they
-/// hold not four digits more than are written.
-fn quotient_scale(left: i8, right: i8) -> i8 {
+/// hold not so many digits `more` than are written.
+fn quotient_scale(left: i8, right: i8, more: i8) -> i8 {
     let groups = (left + 8) / 9 + (right + 8) / 9;
     let spare = groups * 9 - left - right;
-    9 * if spare < DIVISION_DIGITS { groups + 1 } else { groups }
+    9 * (groups + ((more - spare).max(0) + 8) / 9)
 }
 
 fn integer_quotient_type(types: &Types<'_>) -> Result<DataType> {

@@ -147,7 +147,7 @@ pub const ALL: &[Definition] = &[
     text("default_tmp_storage_engine", Both, ENGINE, Kept),
     unsigned("default_week_format", Both, 0, 0, 7, Pinned),
     boolean("disconnect_on_expired_password", Global, true, Fact),
-    unsigned("div_precision_increment", Both, 4, 0, 30, Pinned),
+    unsigned("div_precision_increment", Both, 4, 0, 30, Acts),
     boolean("end_markers_in_json", Both, false, Pinned),
     unsigned("eq_range_index_dive_limit", Both, 200, 0, 4_294_967_295, Kept),
     unsigned("error_count", Session, 0, 0, u64::MAX, Fact),

@@ -219,7 +219,9 @@ impl Variables {
 impl Variables {
     /// The flags of `sql_mode` that change the language.
     pub fn mode(&self) -> dialect::Mode {
-        sql_mode::mode(&self.text("sql_mode"))
+        let mode = sql_mode::mode(&self.text("sql_mode"));
+        let digits = u8::try_from(self.unsigned("div_precision_increment"));
+        dialect::Mode { division_digits: digits.unwrap_or(mode.division_digits), ..mode }
     }
 
     /// The session's time zone: an offset (`+09:00`) or a name (`Europe/Berlin`). The server's own is UTC.
@@ -367,7 +369,7 @@ mod tests {
         check("max_execution_time", None, Ok("0"));
         check("sql_select_limit", None, Ok("18446744073709551615"));
         check("div_precision_increment", Some(number(4)), Ok("4"));
-        check("div_precision_increment", Some(number(6)), Err(1235));
+        check("div_precision_increment", Some(number(6)), Ok("6"));
         check("max_error_count", Some(number(99_999)), Ok("65535"));
         check("sql_mode", Some(text("ansi_quotes")), Ok("ANSI_QUOTES"));
         check("sql_mode", Some(text("NO_SUCH_MODE")), Err(1231));

@@ -76,6 +76,7 @@ pub fn mode(sql_mode: &str) -> dialect::Mode {
         pipes_as_concat: has("PIPES_AS_CONCAT"),
         no_backslash_escapes: has("NO_BACKSLASH_ESCAPES"),
         only_full_group_by: has("ONLY_FULL_GROUP_BY"),
+        ..dialect::Mode::default()
     }
 }
 
