@@ -37,7 +37,7 @@ use crate::views::notes::Notes;
 /// The warning's code of what a statement tells of its views: ER_UNKNOWN_ERROR, as nothing in MySQL is like it.
 const VIEW_NOTE: u16 = 1105;
 /// Most user variables that a session may set.
-const USER_VARIABLES_MAX: usize = 1_000;
+pub(super) const USER_VARIABLES_MAX: usize = 1_000;
 
 /// Who asks.
 #[derive(Clone, Debug)]
@@ -364,6 +364,7 @@ impl Caller {
                 group_concat_max_len: self.state.variables.group_concat_max_len(),
                 cte_max_recursion_depth: self.state.variables.cte_max_recursion_depth(),
                 locks: Some(Arc::clone(&self.state.locks)),
+                assigned: Arc::clone(&self.state.assigned),
             },
             hash_join,
         }

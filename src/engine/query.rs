@@ -269,6 +269,7 @@ pub(super) async fn parse(session: &Session, sql: &str) -> Result<Parsed> {
 fn receive(session: &mut Session, command: &'static str, sql: &str) -> Token<Received> {
     session.engine.statements.fetch_add(1, Ordering::Relaxed);
     session.state.statements += 1;
+    session.state.keep_assigned();
     let running = session.connection.start(command, sql);
     Token::received(&session.connection, running, session.state.database.as_deref(), sql)
 }

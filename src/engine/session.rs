@@ -11,13 +11,13 @@ use datafusion::common::ScalarValue;
 
 use super::admission::Admission;
 use super::answer::{Answer, Column, Origin};
-use super::caller::Caller;
+use super::caller::{Caller, USER_VARIABLES_MAX};
 use super::changes::{Changes, Told};
 use super::dialect;
 use super::dialect::statement::{Parsed, TableName};
 use super::error::{Error, Result};
-use super::functions::Warnings;
 use super::functions::locks::{Locks, SessionLocks};
+use super::functions::{Assigned, Warnings};
 use super::memory::Memory;
 use super::metadata::variables::{Globals, Variables};
 use super::metadata::{self, Counters};
@@ -217,6 +217,8 @@ pub(super) struct State {
     pub locks: Arc<SessionLocks>,
     /// By name in lower case.
     pub user_variables: Arc<BTreeMap<String, ScalarValue>>,
+    /// What `:=` of the last statement assigned to them.
+    pub assigned: Arc<Assigned>,
     /// Of the last statement; of the present one while it runs.
     pub warnings: Arc<Warnings>,
     pub in_transaction: bool,
@@ -246,6 +248,15 @@ impl State {
         Self::new(variables, locks)
     }
 
+    /// What the last statement assigned to user variables holds from now on; those beyond the limit are lost.
+    pub fn keep_assigned(&mut self) {
+        for (name, value) in self.assigned.take() {
+            if self.user_variables.len() < USER_VARIABLES_MAX || self.user_variables.contains_key(&name) {
+                Arc::make_mut(&mut self.user_variables).insert(name, value);
+            }
+        }
+    }
+
     /// Begins the warnings of a statement.
     pub fn forget_warnings(&mut self) {
         let most = usize::try_from(self.variables.max_error_count()).unwrap_or(usize::MAX);
@@ -259,6 +270,7 @@ impl State {
             temporary: Arc::default(),
             locks,
             user_variables: Arc::default(),
+            assigned: Arc::default(),
             warnings: Arc::default(),
             in_transaction: false,
             row_count: 0,

@@ -193,11 +193,11 @@ fn queries() {
         ),
         (
             "SELECT @a := b AS x, @a + 1 AS y FROM t",
-            "SELECT b AS `x`, mysql_add(b, CAST(1 AS TINYINT)) AS `y` FROM t",
+            "SELECT mysql_assign('a', b) AS `x`, mysql_add(b, CAST(1 AS TINYINT)) AS `y` FROM t",
         ),
         (
             "SELECT CASE a WHEN 1 THEN @d := 5 ELSE @D := (6) END AS x, @d AS y FROM t",
-            "SELECT mysql_case(a = 1, 5, 6) AS `x`, mysql_case(a = 1, 5, 6) AS `y` FROM t",
+            "SELECT mysql_assign('d', mysql_case(a = 1, 5, 6)) AS `x`, mysql_case(a = 1, 5, 6) AS `y` FROM t",
         ),
         ("SELECT 1 ORDER BY NULL", "SELECT 1 AS `1`"),
     ] {
@@ -220,9 +220,8 @@ fn errors() {
         ("SELECT a FROM t GROUP BY 2", "Unknown column '2' in 'group statement'".to_owned()),
         ("SELECT a FROM t ORDER BY 2", "Unknown column '2' in 'order clause'".to_owned()),
         (
-            "SELECT @n := @n + 1 FROM t",
-            "This version of MySQL doesn't yet support '@n assigned after it was read in the same query'"
-                .to_owned(),
+            "SELECT @n := @n * 2 FROM t",
+            "This version of MySQL doesn't yet support '@n of the row before'".to_owned(),
         ),
         ("/* nothing */;", "Query was empty".to_owned()),
     ] {

@@ -6,21 +6,22 @@ use std::time::Duration;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Float64Type};
 use async_trait::async_trait;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::charset;
 use super::control::as_type;
 use super::convert::LONGEST;
 use super::error::Error;
-use super::signature::{Call, Function, is_binary, is_text, returns};
+use super::signature::{Call, Function, digits, is_binary, is_text, returns};
 
 /// The functions of this file.
 pub fn functions() -> Vec<Function> {
     vec![
-        Function::new("charset", 1..=1, returns::text, |call| named(call, "utf8mb4")),
+        Function::new("charset", 1..=1, returns::text, |call| named(call, charset::name_of(call.field(0)))),
         Function::new("collation", 1..=1, returns::text, |call| named(call, "utf8mb4_bin")),
         // How strongly the argument holds to its collation, as its form says; numbers do not at all.
         Function::new("coercibility", 2..=2, returns::int, |call| {
@@ -37,6 +38,9 @@ pub fn functions() -> Vec<Function> {
                 }
             })
         }),
+        Function::new("mysql_assign", 2..=2, |types| Ok(types.of(1).clone()), assign)
+            .digits(|types| digits::widest(types.fields.iter().skip(1)))
+            .volatile(),
         Function::new("name_const", 2..=2, |types| Ok(types.of(1).clone()), second),
         Function::new("random_bytes", 1..=1, returns::blob, random_bytes).volatile(),
         Function::new("format_bytes", 1..=1, returns::text, format_bytes),
@@ -95,7 +99,7 @@ impl AsyncScalarUDFImpl for Sleep {
 }
 
 /// A character set or collation: binary for what is no text.
-fn named(call: &Call<'_>, name: &'static str) -> Result<ArrayRef> {
+fn named(call: &Call<'_>, name: &str) -> Result<ArrayRef> {
     let name = if is_text(call.kind(0)) { name } else { "binary" };
     call.slices(|_| Some(name))
 }
@@ -104,6 +108,17 @@ fn second(call: &Call<'_>) -> Result<ArrayRef> {
     let values = call.raw(1)?.map(|array| as_type(array, call.field(1), call.returns, call))?;
     let picks: Vec<(usize, usize)> = (0..call.rows).map(|row| (0, values.index(row))).collect();
     Ok(arrow::compute::interleave(&[&**values.array() as &dyn Array], &picks)?)
+}
+
+/// `mysql_assign('v', x)`: x, and the user variable has the last one.
+fn assign(call: &Call<'_>) -> Result<ArrayRef> {
+    let (name, values) = (call.text(0)?, call.raw(1)?);
+    if let Some(last) = call.rows.checked_sub(1)
+        && let (Some(context), Some(name)) = (call.context(), name.at(last))
+    {
+        context.assigned.put(name, ScalarValue::try_from_array(values.array(), values.index(last))?);
+    }
+    call.spread(&values)
 }
 
 fn random_bytes(call: &Call<'_>) -> Result<ArrayRef> {

@@ -8,6 +8,7 @@ pub mod signature;
 
 pub mod bit;
 pub mod cast;
+pub mod charset;
 pub mod control;
 pub mod crypt;
 pub mod date;
@@ -33,11 +34,11 @@ pub mod zone;
 
 pub mod error;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 /// All functions that do not depend on the session, by MySQL's names and ours (`mysql_…`) for operators and casts.
@@ -73,6 +74,7 @@ static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let functions = [
         bit::functions(),
         cast::functions(),
+        charset::functions(),
         control::functions(),
         crypt::functions(),
         date::functions(),
@@ -108,6 +110,25 @@ pub struct Context {
     pub cte_max_recursion_depth: u64,
     /// The session's locks by name; none for a statement that no session sends.
     pub locks: Option<Arc<locks::SessionLocks>>,
+    /// What the statement assigns to user variables while it runs.
+    pub assigned: Arc<Assigned>,
+}
+
+/// Values for user variables, by their names in lower case.
+#[derive(Debug, Default)]
+pub struct Assigned(Mutex<BTreeMap<String, ScalarValue>>);
+
+impl Assigned {
+    /// Takes the place of what was assigned before.
+    pub fn put(&self, name: &str, value: ScalarValue) {
+        let mut values = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        values.insert(name.to_owned(), value);
+    }
+
+    /// All there are; none is left.
+    pub fn take(&self) -> BTreeMap<String, ScalarValue> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
 }
 
 impl Default for Context {
@@ -118,6 +139,7 @@ impl Default for Context {
             group_concat_max_len: 1024,
             cte_max_recursion_depth: 1000,
             locks: None,
+            assigned: Arc::default(),
         }
     }
 }

@@ -306,6 +306,11 @@ fn is_aggregate(expression: &Expr) -> bool {
             && AGGREGATES.contains(&function.name.to_string().as_str()))
 }
 
+/// Whether a function of the name is an aggregate.
+pub(super) fn is_aggregate_name(name: &str) -> bool {
+    AGGREGATES.contains(&name)
+}
+
 fn has_aggregate(expression: &mut Expr) -> bool {
     is_aggregate(expression) || children(expression).into_iter().any(has_aggregate)
 }
