@@ -235,6 +235,20 @@ pub fn packed(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
     })
 }
 
+/// The metadata of texts that are dates and times where a number is asked for.
+pub const MOMENT: &str = "mysql_moment";
+
+/// Texts of dates and times as the numbers that these are.
+pub fn packed_texts(array: &ArrayRef, call: &Call<'_>) -> Result<ArrayRef> {
+    let number = |text: &str| {
+        let Parts { year, month, day, hour, minute, second, micro, .. } = Read::datetime(text)?.parts;
+        let date = f64::from(year * 10_000) + f64::from(month * 100 + day);
+        let time = f64::from(hour * 10_000 + minute * 100 + second) + f64::from(micro) / 1e6;
+        Some(if text.len() > "YYYY-MM-DD".len() { date * 1e6 + time } else { date })
+    };
+    Ok(super::shared(text(array, call)?.iter().map(|text| text.and_then(number)).collect::<Float64Array>()))
+}
+
 /// Dates and times with a fraction of the second as exact numbers, with as many digits after the point.
 pub fn packed_exact(array: &ArrayRef, digits: u32, call: &Call<'_>) -> Result<Decimal128Array> {
     let cut = 10_i128.pow(6 - digits);

@@ -21,14 +21,16 @@ pub fn functions() -> Vec<Function> {
             |types| sum_type(types, 0, 1, 2),
             |call| add(call, 0, 1, 2, 1),
         )
-        .digits(|types| sum_digits(types, 0, 1, 2)),
+        .digits(|types| sum_digits(types, 0, 1, 2))
+        .marked(sum_mark),
         Function::new(
             "mysql_date_sub",
             3..=3,
             |types| sum_type(types, 0, 1, 2),
             |call| add(call, 0, 1, 2, -1),
         )
-        .digits(|types| sum_digits(types, 0, 1, 2)),
+        .digits(|types| sum_digits(types, 0, 1, 2))
+        .marked(sum_mark),
         Function::new("timestampadd", 3..=3, |types| sum_type(types, 2, 1, 0), |call| add(call, 2, 1, 0, 1))
             .digits(|types| sum_digits(types, 2, 1, 0)),
         // With a number instead of an INTERVAL these count days.
@@ -110,6 +112,12 @@ impl Unit {
 struct Interval {
     months: i64,
     micros: i64,
+}
+
+/// A sum that is a text is a date and time where a number is asked for.
+fn sum_mark(types: &Types<'_>) -> Option<(String, String)> {
+    let text = sum_type(types, 0, 1, 2).is_ok_and(|data_type| is_text(&data_type));
+    text.then(|| (temporal::MOMENT.to_owned(), "1".to_owned()))
 }
 
 /// DATE and whole days are a DATE, other dates a DATETIME, times a TIME; a text is a text, as in MySQL.
