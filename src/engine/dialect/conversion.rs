@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
+use super::dependent::DependentJoins;
 use super::digits::ShownDigits;
 use super::membership;
 use crate::engine::functions::control::convert_from;
@@ -32,6 +33,8 @@ pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
         vec![Arc::new(MySqlConversions), Arc::new(ShownDigits)];
     rules.extend(Analyzer::new().rules);
+    // Types are settled by now.
+    rules.push(Arc::new(DependentJoins));
     rules
 }
 
@@ -74,10 +77,20 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let (left, right) = (Box::new(lowered(*left)?), Box::new(lowered(*right)?));
             Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
         }
-        Expr::InList(mut list) if is_caseless(&list.expr, schema) => {
+        Expr::InList(mut list)
+            if is_caseless(&list.expr, schema) || list.list.iter().any(|item| is_caseless(item, schema)) =>
+        {
             *list.expr = lowered(*list.expr)?;
             list.list = list.list.into_iter().map(lowered).collect::<Result<_>>()?;
             Ok(Transformed::yes(Expr::InList(list)))
+        }
+        Expr::Between(mut between)
+            if [&between.expr, &between.low, &between.high].iter().any(|part| is_caseless(part, schema)) =>
+        {
+            for part in [&mut between.expr, &mut between.low, &mut between.high] {
+                **part = lowered(std::mem::take(part.as_mut()))?;
+            }
+            convert_between(between, schema)
         }
         Expr::InList(mut list) if is_json(&list.expr, schema) => {
             let items = list.list.into_iter().map(|item| match type_of(&item, schema) {
@@ -91,7 +104,11 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             list.list = items.collect::<Result<_>>()?;
             convert_in_list(list, schema)
         }
-        Expr::Like(like) if argument_of_text(&like.expr).is_some_and(|name| is_caseless(name, schema)) => {
+        Expr::Like(like)
+            if [&like.expr, &like.pattern]
+                .iter()
+                .any(|side| argument_of_text(side).is_some_and(|side| is_caseless(side, schema))) =>
+        {
             let expr = Box::new(lowered(*like.expr)?);
             let pattern = Box::new(lowered(*like.pattern)?);
             Ok(Transformed::yes(Expr::Like(Like { expr, pattern, ..like })))
@@ -115,12 +132,14 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
 }
 
-/// Whether an expression is a column that compares without case: a name in the server's own tables.
+/// Whether an expression compares without case: a name in the server's own tables, what COLLATE says it of.
 fn is_caseless(expression: &Expr, schema: &DFSchema) -> bool {
     match expression {
         Expr::Column(column) => {
             schema.field_from_column(column).is_ok_and(|field| field.metadata().contains_key(CASELESS))
         }
+        Expr::ScalarFunction(call) => call.func.name() == "mysql_caseless",
+        Expr::Literal(_, Some(metadata)) => metadata.to_hashmap().contains_key(CASELESS),
         _ => false,
     }
 }

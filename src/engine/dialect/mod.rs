@@ -5,13 +5,15 @@
 //! A text becomes [`tokens`], the [`front`] reads statements from them, the parser reads expressions and queries
 //! with the [`grammar`]'s precedences, and [`rewrite`] makes of them what DataFusion's planner takes. What depends
 //! on types follows when the query is planned: [`planner`] for comparisons, [`membership`] for IN, ANY and ALL of
-//! subqueries, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient.
+//! subqueries, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient, [`dependent`] for what
+//! uses columns from outside.
 
 pub mod definition;
 pub mod statement;
 
 mod bytes;
 mod conversion;
+mod dependent;
 mod digits;
 mod front;
 mod grammar;
@@ -34,13 +36,14 @@ use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
 use super::error::{Error, Result};
+use super::functions::operator::DIVISION_DIGITS;
 use statement::{CreateView, Heading, Parsed, Query, Statement};
 
 pub use bytes::readable;
 pub use front::Misread;
 
-/// The flags of `sql_mode` that change the language.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// The flags of `sql_mode` that change the language, and what else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mode {
     /// `"x"` is an identifier.
     pub ansi_quotes: bool,
@@ -50,6 +53,21 @@ pub struct Mode {
     pub no_backslash_escapes: bool,
     /// A selected expression must be grouped, aggregated or dependent on what is grouped.
     pub only_full_group_by: bool,
+    /// Digits that a quotient has more than its dividend: `div_precision_increment`.
+    pub division_digits: u8,
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        let Self { ansi_quotes, pipes_as_concat, no_backslash_escapes, division_digits, .. } = Self::OF_VIEWS;
+        Self {
+            ansi_quotes,
+            pipes_as_concat,
+            no_backslash_escapes,
+            only_full_group_by: false,
+            division_digits,
+        }
+    }
 }
 
 impl Mode {
@@ -59,6 +77,7 @@ impl Mode {
         pipes_as_concat: false,
         no_backslash_escapes: false,
         only_full_group_by: true,
+        division_digits: DIVISION_DIGITS.unsigned_abs(),
     };
 }
 

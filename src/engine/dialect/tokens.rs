@@ -79,25 +79,13 @@ fn introduced(tokens: &mut Vec<TokenWithSpan>, token: Token) -> Token {
         return token;
     }
     match token {
-        Token::SingleQuotedString(_) => {
+        // Bytes are read in their set later.
+        Token::SingleQuotedString(_) if name != "_binary" => {
             tokens.pop();
             token
         }
-        Token::HexStringLiteral(digits) => {
-            tokens.pop();
-            let text = if name == "_binary" {
-                None
-            } else {
-                bytes(&digits).and_then(|bytes| String::from_utf8(bytes).ok())
-            };
-            text.map_or(Token::HexStringLiteral(digits), Token::SingleQuotedString)
-        }
         other => other,
     }
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
 }
 
 /// Reads one token after the other.

@@ -1,4 +1,4 @@
-//! AES and COMPRESS, byte for byte as MySQL does them.
+//! AES and COMPRESS, byte for byte as MySQL does them; ENCODE and DECODE as MySQL 5.7 and MariaDB do.
 
 use std::io::{Read, Write};
 
@@ -19,6 +19,8 @@ pub fn functions() -> Vec<Function> {
         // The third argument is an initialization vector, which the mode `aes-128-ecb` does not use.
         Function::new("aes_encrypt", 2..=3, returns::blob, aes_encrypt),
         Function::new("aes_decrypt", 2..=3, returns::blob, aes_decrypt),
+        Function::new("encode", 2..=2, returns::blob, |call| scramble(call, Scrambler::encode)),
+        Function::new("decode", 2..=2, returns::blob, |call| scramble(call, Scrambler::decode)),
         Function::new("compress", 1..=1, returns::blob, compress),
         Function::new("uncompress", 1..=1, returns::blob, uncompress),
         Function::new("uncompressed_length", 1..=1, returns::int, uncompressed_length),
@@ -51,6 +53,72 @@ fn aes_encrypt(call: &Call<'_>) -> Result<ArrayRef> {
         }
         Some(())
     })
+}
+
+fn scramble(call: &Call<'_>, of: fn(&mut Scrambler, u8) -> u8) -> Result<ArrayRef> {
+    let (text, password) = (call.bytes(0)?, call.bytes(1)?);
+    call.blobs(|row, out| {
+        let (text, mut scrambler) = (text.at(row)?, Scrambler::of(password.at(row)?));
+        out.extend(text.iter().map(|byte| of(&mut scrambler, *byte)));
+        Some(())
+    })
+}
+
+/// The cipher of ENCODE: a permutation of bytes and a stream of random numbers, both from the password.
+struct Scrambler {
+    random: (u32, u32),
+    shift: u8,
+    decoded: [u8; 256],
+    encoded: [u8; 256],
+}
+
+impl Scrambler {
+    const MOST: u32 = 0x3FFF_FFFF;
+
+    fn of(password: &[u8]) -> Self {
+        // The hash of passwords before MySQL 4.1.
+        let (mut first, mut add, mut second) = (1_345_345_333_u32, 7_u32, 0x1234_5671_u32);
+        for byte in password.iter().filter(|byte| !matches!(byte, b' ' | b'\t')) {
+            let byte = u32::from(*byte);
+            let mixed = ((first & 63).wrapping_add(add)).wrapping_mul(byte).wrapping_add(first << 8);
+            first ^= mixed;
+            second = second.wrapping_add((second << 8) ^ first);
+            add = add.wrapping_add(byte);
+        }
+        let random = ((first & 0x7FFF_FFFF) % Self::MOST, (second & 0x7FFF_FFFF) % Self::MOST);
+        let mut decoded: [u8; 256] = std::array::from_fn(|index| index as u8);
+        let mut scrambler = Self { random, shift: 0, decoded, encoded: [0; 256] };
+        for index in 0..256 {
+            decoded.swap(usize::from(scrambler.next()), index);
+        }
+        for (index, byte) in decoded.iter().enumerate() {
+            scrambler.encoded[usize::from(*byte)] = index as u8;
+        }
+        scrambler.decoded = decoded;
+        scrambler
+    }
+
+    fn next(&mut self) -> u8 {
+        let (first, second) = (u64::from(self.random.0), u64::from(self.random.1));
+        let first = (first * 3 + second) % u64::from(Self::MOST);
+        let second = (first + second + 33) % u64::from(Self::MOST);
+        self.random = (first as u32, second as u32);
+        (first as f64 / f64::from(Self::MOST) * 255.0) as u8
+    }
+
+    fn encode(&mut self, byte: u8) -> u8 {
+        self.shift ^= self.next();
+        let encoded = self.encoded[usize::from(byte)] ^ self.shift;
+        self.shift ^= byte;
+        encoded
+    }
+
+    fn decode(&mut self, byte: u8) -> u8 {
+        self.shift ^= self.next();
+        let decoded = self.decoded[usize::from(byte ^ self.shift)];
+        self.shift ^= decoded;
+        decoded
+    }
 }
 
 /// NULL for what was not encrypted with the password.

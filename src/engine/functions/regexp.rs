@@ -3,6 +3,7 @@
 //! Patterns are those of the crate `regex`, which takes time linear in the text whatever the pattern is. It has no
 //! look-around and no back-references: a pattern with one is refused, never misread.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ const SIZE_LIMIT: usize = 4 << 20;
 /// The functions of regular expressions.
 pub fn functions() -> Vec<Function> {
     vec![
+        // What LIKE … ESCAPE compares with.
+        Function::new("mysql_like_pattern", 2..=2, returns::text, like_pattern),
         Function::new("mysql_regexp", 2..=2, returns::boolean, |call| matches(call, None)),
         Function::new("regexp_like", 2..=3, returns::boolean, |call| matches(call, Some(2))),
         Function::new("regexp_instr", 2..=6, returns::int, position),
@@ -74,7 +77,8 @@ fn compile(pattern: &str, modes: &str, ignore_case: bool) -> Result<Regex, Error
     if pattern.is_empty() {
         return Err(refused("Illegal argument to a regular expression."));
     }
-    let mut builder = RegexBuilder::new(pattern);
+    let pattern = as_icu(pattern);
+    let mut builder = RegexBuilder::new(&pattern);
     builder.size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).case_insensitive(ignore_case);
     for mode in modes.chars() {
         match mode {
@@ -95,6 +99,86 @@ fn compile(pattern: &str, modes: &str, ignore_case: bool) -> Result<Regex, Error
             refused(&format!("Syntax error in regular expression: {last}."))
         }
     })
+}
+
+/// What ICU's patterns have and the crate has not, or reads as ASCII: `\X`, a character with the marks that belong to
+/// it, and classes of POSIX inside of brackets.
+fn as_icu(pattern: &str) -> Cow<'_, str> {
+    const CLASSES: [(&str, &str); 7] = [
+        ("[:alpha:]", r"\p{Alphabetic}"),
+        ("[:alnum:]", r"\p{Alphabetic}\p{Nd}"),
+        ("[:digit:]", r"\p{Nd}"),
+        ("[:lower:]", r"\p{Lowercase}"),
+        ("[:upper:]", r"\p{Uppercase}"),
+        ("[:punct:]", r"\p{P}"),
+        ("[:space:]", r"\s"),
+    ];
+    if !pattern.contains("\\X") && !pattern.contains("[:") {
+        return Cow::Borrowed(pattern);
+    }
+    let mut written = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    let mut brackets = false;
+    while let Some(character) = rest.chars().next() {
+        let class = CLASSES.iter().find(|(class, _)| brackets && rest.starts_with(class));
+        if let Some((class, known)) = class {
+            written.push_str(known);
+            rest = &rest[class.len()..];
+            continue;
+        }
+        if !brackets && rest.starts_with("\\X") {
+            written.push_str(r"(?:\r\n|\P{M}\p{M}*|\p{M}+)");
+            rest = &rest[2..];
+            continue;
+        }
+        // What is escaped begins and ends nothing.
+        let length = match character {
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            other => other.len_utf8(),
+        };
+        match character {
+            '[' => brackets = true,
+            ']' => brackets = false,
+            _ => {}
+        }
+        written.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    Cow::Owned(written)
+}
+
+/// A pattern of LIKE with another escape, which is at most one character.
+fn like_pattern(call: &Call<'_>) -> Result<ArrayRef> {
+    let (pattern, escape) = (call.text(0)?, call.text(1)?);
+    call.try_texts(|row, out| {
+        let Some(pattern) = pattern.at(row) else { return Ok(None) };
+        // NULL is the default.
+        let mut escape = escape.at(row).unwrap_or("\\").chars();
+        let first = escape.next();
+        if escape.next().is_some() {
+            return Err(Error::Arguments { function: "ESCAPE".to_owned() }.into());
+        }
+        out.push_str(&plain_pattern(pattern, first));
+        Ok(Some(()))
+    })
+}
+
+/// A pattern of LIKE in which only `\%`, `\_` and `\\` are escapes.
+pub fn plain_pattern(pattern: &str, escape: Option<char>) -> String {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        // At the end an escape stands for itself.
+        let literal =
+            if Some(character) == escape { Some(characters.next().unwrap_or(character)) } else { None };
+        match (literal, character) {
+            (Some(escaped @ ('%' | '_' | '\\')), _) => plain.extend(['\\', escaped]),
+            (Some(escaped), _) => plain.push(escaped),
+            (None, '\\') => plain.push_str("\\\\"),
+            (None, other) => plain.push(other),
+        }
+    }
+    plain
 }
 
 /// A text argument of REGEXP; a binary string is refused, as in MySQL.

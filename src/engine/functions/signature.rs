@@ -26,6 +26,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
+use super::charset;
 use super::convert::{self, Cells, Instants, binary, temporal};
 use super::error::Error;
 use super::shown::{self, Digits};
@@ -40,6 +41,9 @@ pub type Kernel = fn(&Call<'_>) -> Result<ArrayRef>;
 
 /// The rule for how many digits a function's values have, where the type does not tell.
 pub type ShownDigits = fn(&Types<'_>) -> Option<Digits>;
+
+/// What else marks a function's values: a key and a value of its field's metadata.
+pub type Mark = fn(&Types<'_>) -> Option<(String, String)>;
 
 /// Rewrites a call when the plan is simplified.
 pub type Rewrite = fn(Vec<Expr>, &SimplifyContext) -> Result<ExprSimplifyResult>;
@@ -60,6 +64,7 @@ pub struct Function {
     kernel: Kernel,
     rewrite: Option<Rewrite>,
     preimage: Option<Preimage>,
+    mark: Option<Mark>,
     json: bool,
     binary: bool,
     conditional: bool,
@@ -94,6 +99,7 @@ impl Function {
             kernel,
             rewrite: None,
             preimage: None,
+            mark: None,
             json: false,
             binary: false,
             conditional: false,
@@ -111,6 +117,12 @@ impl Function {
     /// Its values have so many digits.
     pub fn digits(mut self, digits: ShownDigits) -> Self {
         self.digits = Some(digits);
+        self
+    }
+
+    /// Its values are marked so.
+    pub fn marked(mut self, mark: Mark) -> Self {
+        self.mark = Some(mark);
         self
     }
 
@@ -232,7 +244,8 @@ impl ScalarUDFImpl for Function {
     fn return_field_from_args(&self, arguments: ReturnFieldArgs) -> Result<FieldRef> {
         let types = Types { fields: arguments.arg_fields, constants: arguments.scalar_arguments };
         let field = Field::new(self.expression(&types), self.data_type(&types)?, true);
-        let field = shown::with_digits(field, self.digits.and_then(|digits| digits(&types)));
+        let mut field = shown::with_digits(field, self.digits.and_then(|digits| digits(&types)));
+        field.metadata_mut().extend(self.mark.and_then(|mark| mark(&types)));
         Ok(Arc::new(match self.json {
             true => field.with_metadata([(EXTENSION.0.to_owned(), EXTENSION.1.to_owned())].into()),
             false => field,
@@ -450,11 +463,14 @@ impl Call<'_> {
         })
     }
 
-    /// An argument as bytes: a text is its UTF-8.
+    /// An argument as bytes: a text is its UTF-8, or what it is in the character set that it was put into.
     pub fn bytes(&self, argument: usize) -> Result<Cells<arrow::array::BinaryViewArray>> {
         self.raw(argument)?.map(|array| match is_binary(array.data_type()) {
             true => convert::bytes(array, self),
-            false => Ok(convert::text_of(array, self.field(argument), self)?.to_binary_view()),
+            false => {
+                let field = self.field(argument);
+                charset::bytes_of(convert::text_of(array, field, self)?, field)
+            }
         })
     }
 
@@ -464,18 +480,27 @@ impl Call<'_> {
         matches!(&self.arguments[argument], ColumnarValue::Scalar(ScalarValue::Binary(Some(_))))
     }
 
+    /// An argument as it is read where a number is asked for.
+    fn numeric(&self, argument: usize) -> Result<Cells<ArrayRef>> {
+        let raw = self.raw(argument)?;
+        match is_text(self.kind(argument)) && self.field(argument).metadata().contains_key(temporal::MOMENT) {
+            true => raw.map(|array| temporal::packed_texts(array, self)),
+            false => Ok(raw),
+        }
+    }
+
     /// An argument as a signed integer: fractions are rounded, what is too large is the nearest that fits.
     pub fn int(&self, argument: usize) -> Result<Cells<arrow::array::Int64Array>> {
         if self.is_literal_of_bytes(argument) {
             let value = self.bits(argument)?;
             return value.map(|bits| Ok(bits.unary(|bits| i64::try_from(bits).unwrap_or(i64::MAX))));
         }
-        self.raw(argument)?.map(|array| convert::int(array, self))
+        self.numeric(argument)?.map(|array| convert::int(array, self))
     }
 
     /// An argument as 64 bits: a negative number is its two's complement.
     pub fn bits(&self, argument: usize) -> Result<Cells<arrow::array::UInt64Array>> {
-        self.raw(argument)?.map(|array| convert::bits(array, self))
+        self.numeric(argument)?.map(|array| convert::bits(array, self))
     }
 
     /// An argument as a floating-point number.
@@ -483,7 +508,7 @@ impl Call<'_> {
         if self.is_literal_of_bytes(argument) {
             return self.bits(argument)?.map(|bits| Ok(bits.unary(|bits| bits as f64)));
         }
-        self.raw(argument)?.map(|array| convert::double(array, self))
+        self.numeric(argument)?.map(|array| convert::double(array, self))
     }
 
     /// An argument as true or false: a number that is not zero is true.

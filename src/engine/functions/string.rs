@@ -563,21 +563,24 @@ fn format(call: &Call<'_>) -> Result<ArrayRef> {
     let mut number = String::new();
     call.texts(|row, out| {
         let digits = digits.at(row)?.clamp(0, 30) as i8;
+        number.clear();
         let value = match (&exacts, &doubles) {
-            (Some(exacts), _) => decimal::Decimal { value: exacts.at(row)?, scale },
+            (Some(exacts), _) => Some(decimal::Decimal { value: exacts.at(row)?, scale }),
+            // What is beyond a decimal's digits is written digit by digit.
             (None, Some(doubles)) => {
                 let double = doubles.at(row)?;
-                // What is beyond a decimal's digits is written as a floating-point number is.
-                if double.abs() >= 1e45 {
-                    number::write_double(double, out);
-                    return Some(());
+                if double.abs() < 1e45 {
+                    Some(decimal::Decimal::from_double(double))
+                } else {
+                    number::write_fixed(double, digits.unsigned_abs(), &mut number);
+                    None
                 }
-                decimal::Decimal::from_double(double)
             }
             (None, None) => return None,
         };
-        number.clear();
-        value.rescaled(digits)?.write(&mut number);
+        if let Some(value) = value {
+            value.rescaled(digits)?.write(&mut number);
+        }
         let locale =
             locale.as_ref().map_or(Some("en_US"), |locale| Some(locale.at(row).unwrap_or("en_US")))?;
         let style = GroupStyle::of(locale).unwrap_or_else(|| {

@@ -2,21 +2,27 @@
 //!
 //! It knows syntax. Conversions that depend on types are `mysql_…` functions or are left to planning.
 
+use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, Ident, Interval,
-    UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, Query, UnaryOperator, Value,
+    ValueWithSpan,
 };
 
+use super::super::Mode;
 use super::super::front::literal_string;
-use super::super::grammar::{CHARACTER_SETS, binary, call, number, string, unary};
+use super::super::grammar::{CHARACTER_SETS, binary, call, in_character_set, number, string, unary};
 use super::tree::children;
 use super::{Columns, Rewriter, count_of, lower, rows_where};
 use crate::engine::error::{Error, Result};
+use crate::engine::functions::regexp::plain_pattern;
 
 /// How deep an expression's tree may be; every later pass walks it.
 const DEPTH_MAX: usize = 1_500;
 /// How many expressions a statement may have as copies of others.
 const COPIED_MAX: usize = 100_000;
+/// How many expressions the copy of a subquery counts for.
+const COPIES_OF_SUBQUERY: usize = 1_000;
 
 impl Rewriter<'_> {
     /// Rewrites an expression where a truth is asked for: WHERE, ON, HAVING, operands of AND.
@@ -55,8 +61,16 @@ impl Rewriter<'_> {
                 self.query(query, Columns::Anonymous)?;
                 return Ok(expression);
             }
-            Expr::InSubquery { expr, .. } if matches!(**expr, Expr::Tuple(_)) => {
-                return Err(Error::NotSupported("(a, b) IN (subquery)".to_owned()));
+            Expr::InSubquery { expr, subquery, negated } if matches!(**expr, Expr::Tuple(_)) => {
+                let Expr::Tuple(items) = std::mem::replace(expr.as_mut(), Expr::Value(Value::Null.into()))
+                else {
+                    return Ok(expression);
+                };
+                let mut value = row_in(items, subquery, *negated);
+                // The subquery is there twice, and in it what is there twice in it.
+                self.spend_copies(COPIES_OF_SUBQUERY)?;
+                self.expression(&mut value)?;
+                return Ok(value);
             }
             Expr::InSubquery { expr, subquery, .. } => {
                 self.expression(expr)?;
@@ -67,10 +81,13 @@ impl Rewriter<'_> {
                 let Expr::Function(function) = expression else { return Ok(expression) };
                 return self.function(function);
             }
-            _ => children(&mut expression).into_iter().try_for_each(|child| self.expression(child))?,
+            _ => self.parts_of(&mut expression)?,
         }
         match expression {
             Expr::Identifier(ident) => {
+                if let Some(output) = self.output_outside(&ident.value)? {
+                    return Ok(output);
+                }
                 let user = ident.value.strip_prefix('@').filter(|name| !name.starts_with('@'));
                 match user
                     .filter(|_| ident.quote_style.is_none())
@@ -85,10 +102,14 @@ impl Rewriter<'_> {
                 path.iter_mut().for_each(lower);
                 Ok(Expr::CompoundIdentifier(path))
             }
-            Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => Ok(*inner),
+            Expr::Nested(inner) => Ok(*inner),
+            Expr::Collate { expr, collation } => collated(*expr, &collation),
             Expr::Prefixed { prefix, value } => introduced(&prefix.value, *value),
             Expr::Value(value) => literal(value),
             Expr::TypedString(typed) => typed_string(&typed.data_type, &typed.value),
+            Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
+                Ok(self.quotient(operation(*left, BinaryOperator::Divide, *right)?))
+            }
             Expr::BinaryOp { left, op, right } => operation(*left, op, *right),
             Expr::UnaryOp { op, expr } => unary_operation(op, *expr),
             Expr::IsTrue(mut inner) => Ok(Expr::IsTrue(truth_of(&mut inner))),
@@ -141,14 +162,31 @@ impl Rewriter<'_> {
         Ok(call("mysql_case", arguments))
     }
 
+    /// A call of `mysql_divide` with as many digits as the session wants.
+    pub(super) fn quotient(&self, mut division: Expr) -> Expr {
+        if self.mode.division_digits != Mode::default().division_digits
+            && let Expr::Function(function) = &mut division
+            && let FunctionArguments::List(list) = &mut function.args
+        {
+            let digits = number(self.mode.division_digits.into());
+            list.args.push(FunctionArg::Unnamed(FunctionArgExpr::Expr(digits)));
+        }
+        division
+    }
+
     /// A copy of an expression; nested copies of copies would grow without end.
     pub(super) fn copy(&mut self, expression: &Expr) -> Result<Expr> {
         let mut copy = expression.clone();
-        self.copied += size(&mut copy);
-        if self.copied > COPIED_MAX {
-            return Err(Error::TooComplex("CASE compares too large an expression".to_owned()));
-        }
+        self.spend_copies(size(&mut copy))?;
         Ok(copy)
+    }
+
+    fn spend_copies(&mut self, expressions: usize) -> Result<()> {
+        self.copied += expressions;
+        match self.copied > COPIED_MAX {
+            true => Err(Error::TooComplex("too much of it is compared more than once".to_owned())),
+            false => Ok(()),
+        }
     }
 }
 
@@ -199,6 +237,53 @@ fn rows_in(condition: &mut Expr) {
     }
 }
 
+/// COLLATE: one that ignores case marks its operand, for those who compare; all others compare by bytes.
+fn collated(operand: Expr, collation: &ObjectName) -> Result<Expr> {
+    let name = collation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+    let name = name.unwrap_or_default();
+    let known = name == "binary" || CHARACTER_SETS.iter().any(|set| name.starts_with(&format!("{set}_")));
+    match known {
+        true if name.ends_with("_ci") => Ok(call(CASELESS, vec![operand])),
+        true => Ok(operand),
+        false => Err(Error::Collation(name)),
+    }
+}
+
+/// The call that marks what compares without case.
+const CASELESS: &str = "mysql_caseless";
+
+/// Whether an expression was marked as one that compares without case.
+pub(super) fn is_caseless(expression: &Expr) -> bool {
+    matches!(expression, Expr::Function(function) if function.name.to_string() == CASELESS)
+}
+
+/// `(a, b) IN (SELECT …)` as a value: true if a row is equal, unknown if none is but one may be, else false.
+fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
+    let columns: Vec<Ident> =
+        (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
+    let row_where = |part: fn(Expr) -> Expr| {
+        let pairs = items.iter().zip(&columns).map(|(item, column)| {
+            part(binary(Expr::Identifier(column.clone()), BinaryOperator::Eq, item.clone()))
+        });
+        let condition = joined(BinaryOperator::And, pairs.collect());
+        let subquery = Box::new(rows_where(subquery.clone(), columns.clone(), condition));
+        Expr::Exists { subquery, negated: false }
+    };
+    let equal = row_where(|equal| equal);
+    let possible = row_where(|equal| Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(equal)))));
+    let truth = |value: bool| Expr::Value(Value::Boolean(value).into());
+    Expr::Case {
+        case_token: AttachedToken::empty(),
+        end_token: AttachedToken::empty(),
+        operand: None,
+        conditions: vec![
+            CaseWhen { condition: equal, result: truth(!negated) },
+            CaseWhen { condition: possible, result: Expr::Value(Value::Null.into()) },
+        ],
+        else_result: Some(Box::new(truth(negated))),
+    }
+}
+
 /// How many expressions there are in one.
 fn size(expression: &mut Expr) -> usize {
     1 + children(expression).into_iter().map(size).sum::<usize>()
@@ -209,9 +294,10 @@ fn introduced(introducer: &str, literal: Expr) -> Result<Expr> {
     let charset = introducer.strip_prefix('_').unwrap_or(introducer).to_lowercase();
     match charset.as_str() {
         "binary" => Ok(call("mysql_cast_binary", vec![literal])),
-        known if CHARACTER_SETS.contains(&known) && literal_string(&literal).is_some() => Ok(literal),
-        // Bytes are a text only in the set that all texts are in.
-        "utf8mb4" | "utf8mb3" | "utf8" | "ascii" => Ok(call("mysql_cast_char", vec![literal])),
+        known if CHARACTER_SETS.contains(&known) => Ok(match literal_string(&literal) {
+            Some(_) => literal,
+            None => in_character_set(literal, charset),
+        }),
         _ => Err(Error::CharacterSet(charset)),
     }
 }
@@ -548,7 +634,10 @@ fn like(negated: bool, operand: Expr, pattern: Expr, escape: Option<ValueWithSpa
     let pattern = match literal_string(&pattern) {
         Some(text) => string(plain_pattern(text, escape)),
         None if escape == Some('\\') => call("mysql_text", vec![pattern]),
-        None => return Err(Error::NotSupported("ESCAPE for a pattern that is no literal".to_owned())),
+        None => {
+            let escape = string(escape.map(String::from).unwrap_or_default());
+            call("mysql_text", vec![call("mysql_like_pattern", vec![pattern, escape])])
+        }
     };
     let operand =
         if literal_string(&operand).is_some() { operand } else { call("mysql_text", vec![operand]) };
@@ -559,23 +648,6 @@ fn like(negated: bool, operand: Expr, pattern: Expr, escape: Option<ValueWithSpa
         pattern: Box::new(pattern),
         escape_char: None,
     })
-}
-
-fn plain_pattern(pattern: &str, escape: Option<char>) -> String {
-    let mut plain = String::with_capacity(pattern.len());
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        // At the end an escape stands for itself.
-        let literal =
-            if Some(character) == escape { Some(characters.next().unwrap_or(character)) } else { None };
-        match (literal, character) {
-            (Some(escaped @ ('%' | '_' | '\\')), _) => plain.extend(['\\', escaped]),
-            (Some(escaped), _) => plain.push(escaped),
-            (None, '\\') => plain.push_str("\\\\"),
-            (None, other) => plain.push(other),
-        }
-    }
-    plain
 }
 
 /// `= ANY` is IN and `<> ALL` is NOT IN; the others are decided when types are known.

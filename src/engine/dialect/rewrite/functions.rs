@@ -9,7 +9,7 @@ use sqlparser::ast::{
 
 use super::super::front::literal_string;
 use super::super::grammar::{call, number, string};
-use super::expression::{move_date, truth};
+use super::expression::{is_caseless, move_date, truth};
 use super::tree::children;
 use super::{Rewriter, lower};
 use crate::engine::error::{Error, Result};
@@ -34,7 +34,7 @@ impl Rewriter<'_> {
             unit_to_string(&mut function);
         }
         let mut expression = Expr::Function(function);
-        children(&mut expression).into_iter().try_for_each(|child| self.expression(child))?;
+        self.parts_of(&mut expression)?;
         let Expr::Function(mut function) = expression else { return Ok(expression) };
         if let Some(WindowType::NamedWindow(window)) = &mut function.over {
             lower(window);
@@ -50,7 +50,8 @@ impl Rewriter<'_> {
                 clauses: Vec::new(),
             });
         }
-        rewrite(&name, function)
+        let rewritten = rewrite(&name, function)?;
+        Ok(if name == "avg" { self.quotient(rewritten) } else { rewritten })
     }
 }
 
@@ -105,6 +106,15 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
             }
             Err(_) => wrong_count(),
         },
+        // What compares without case when one of its arguments does.
+        "strcmp" | "field" | "locate" | "position" | "instr" | "find_in_set" | "mysql_regexp"
+        | "regexp_like" | "regexp_instr"
+            if arguments.iter().any(is_caseless) =>
+        {
+            let lowered = arguments.into_iter().map(|argument| call("lower", vec![argument])).collect();
+            put_arguments(&mut function, lowered);
+            Ok(Expr::Function(function))
+        }
         "schema" => Ok(call("database", arguments)),
         "values" | "default" => Err(Error::NotSupported(name.to_uppercase())),
         _ => {

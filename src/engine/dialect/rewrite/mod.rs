@@ -6,13 +6,14 @@ mod conversion;
 mod expression;
 mod functions;
 mod grouping;
+mod json_table;
 mod outputs;
 mod tree;
 mod variables;
 
 pub use conversion::{convert_columns, converted};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -47,10 +48,8 @@ pub struct Rewriter<'a> {
     depth: usize,
     /// How many expressions were made by copying others.
     copied: usize,
-    /// What user variables are assigned inside the statement, so far.
-    variables: HashMap<String, Expr>,
-    /// User variables that were read before they were assigned.
-    variables_read: HashSet<String>,
+    /// What is assigned inside the statement, so far.
+    assignments: variables::Assignments,
 }
 
 /// Whether anybody can name a query's columns.
@@ -76,8 +75,7 @@ impl<'a> Rewriter<'a> {
             filters: false,
             depth: 0,
             copied: 0,
-            variables: HashMap::new(),
-            variables_read: HashSet::new(),
+            assignments: variables::Assignments::default(),
         }
     }
 
@@ -294,7 +292,9 @@ impl<'a> Rewriter<'a> {
                 Ok(())
             }
             TableFactor::Derived { subquery, alias, .. } => {
-                self.query(subquery, Columns::Named)?;
+                // `AS t (a, b)` gives the columns other names than they had.
+                let renamed = alias.as_ref().is_some_and(|alias| !alias.columns.is_empty());
+                self.query(subquery, if renamed { Columns::Anonymous } else { Columns::Named })?;
                 lower_alias(alias.as_mut().ok_or(Error::DerivedWithoutAlias)?);
                 Ok(())
             }
@@ -306,7 +306,11 @@ impl<'a> Rewriter<'a> {
                 }
                 Ok(())
             }
-            TableFactor::JsonTable { .. } => Err(Error::NotSupported("JSON_TABLE".to_owned())),
+            TableFactor::JsonTable { json_expr, json_path, columns, alias } => {
+                let document = std::mem::replace(json_expr, number(0));
+                *factor = self.json_table(document, json_path, columns, alias.take())?;
+                Ok(())
+            }
             _ => Err(Error::NotSupported("this kind of table".to_owned())),
         }
     }

@@ -12,8 +12,10 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::super::front::literal_string;
+use super::super::grammar::call;
 use super::super::statement::Heading;
 use super::super::tokens::offset;
+use super::expression::is_caseless;
 use super::tree::window_parts;
 use super::{Columns, Rewriter, lower};
 use crate::engine::error::{Error, Result};
@@ -31,6 +33,7 @@ impl Rewriter<'_> {
         select.select_modifiers = None;
         select.optimizer_hints.clear();
         self.from(&mut select.from)?;
+        self.enter_select(select, order_by.as_deref().map(Vec::as_slice));
         if let Some(condition) = &mut select.selection {
             self.condition(condition)?;
         }
@@ -53,12 +56,20 @@ impl Rewriter<'_> {
         }
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().try_for_each(|key| self.expression(key))?;
+            if keys.iter().any(is_caseless) {
+                return Err(Error::NotSupported("GROUP BY of a collation that ignores case".to_owned()));
+            }
         }
         if let Some(having) = &mut select.having {
             self.condition(having)?;
         }
         if let Some(keys) = order_by.as_deref_mut() {
-            keys.iter_mut().try_for_each(|key| self.expression(&mut key.expr))?;
+            for key in keys.iter_mut() {
+                self.expression(&mut key.expr)?;
+                if is_caseless(&key.expr) {
+                    key.expr = call("lower", vec![key.expr.clone()]);
+                }
+            }
             keys.retain(|key| orders(&key.expr));
         }
         let renamed = name_outputs(select, &headings, columns)?;
@@ -71,6 +82,7 @@ impl Rewriter<'_> {
                 }
             }
         }
+        self.leave_select();
         self.group(select, order_by, &renamed)?;
         Ok(headings)
     }
@@ -104,6 +116,7 @@ impl Rewriter<'_> {
             SelectItem::ExprWithAlias { expr, alias } => {
                 let heading = Heading::Text(alias.value.clone());
                 self.expression(expr)?;
+                self.note_output(&alias.value, expr);
                 lower(alias);
                 Ok(heading)
             }

@@ -6,20 +6,26 @@
 //! binary operators are therefore read here. A chain of AND or OR becomes a balanced tree, and every other
 //! chain has a limit, so that no later pass over the tree runs out of stack.
 
+mod build;
+mod phrases;
+
+pub use build::{binary, call, is, number, string, unary};
+pub use phrases::{CHARACTER_SETS, in_character_set};
+
 use std::any::TypeId;
 use std::cell::Cell;
 
-use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, Interval, ObjectName, TimezoneInfo, TypedString,
-    UnaryOperator, Value,
-};
+use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
 use sqlparser::keywords::{self, Keyword};
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Word};
+use sqlparser::tokenizer::Token;
 
 use super::Mode;
+use phrases::{
+    between, case, cast, char_using, convert, extract, function, interval, json_value, like, odbc_literal,
+    substring, trim,
+};
 
 /// How deep parentheses, calls and subqueries may nest.
 pub const DEPTH_MAX: usize = 300;
@@ -126,11 +132,17 @@ impl LakeMySql {
                 Keyword::REGEXP | Keyword::RLIKE => {
                     return Some((Operator::Regexp { negated: false }, PREDICATE));
                 }
-                Keyword::NOT
-                    if matches!(&parser.peek_nth_token_ref(1).token,
-                        Token::Word(next) if matches!(next.keyword, Keyword::REGEXP | Keyword::RLIKE)) =>
-                {
-                    return Some((Operator::Regexp { negated: true }, PREDICATE));
+                Keyword::LIKE => return Some((Operator::Like { negated: false }, PREDICATE)),
+                Keyword::BETWEEN => return Some((Operator::Between { negated: false }, PREDICATE)),
+                Keyword::NOT => {
+                    let Token::Word(next) = &parser.peek_nth_token_ref(1).token else { return None };
+                    let operator = match next.keyword {
+                        Keyword::REGEXP | Keyword::RLIKE => Operator::Regexp { negated: true },
+                        Keyword::LIKE => Operator::Like { negated: true },
+                        Keyword::BETWEEN => Operator::Between { negated: true },
+                        _ => return None,
+                    };
+                    return Some((operator, PREDICATE));
                 }
                 _ if is(word, "SOUNDS") => return Some((Operator::SoundsLike, PREDICATE)),
                 _ if is(word, "MEMBER")
@@ -175,6 +187,18 @@ impl LakeMySql {
                     let array = parser.parse_expr()?;
                     parser.expect_token(&Token::RParen)?;
                     call("mysql_member_of", vec![left, array])
+                }
+                Operator::Like { negated } => {
+                    if negated {
+                        parser.advance_token();
+                    }
+                    like(parser, left, negated, precedence)?
+                }
+                Operator::Between { negated } => {
+                    if negated {
+                        parser.advance_token();
+                    }
+                    between(parser, left, negated, precedence)?
                 }
                 Operator::Regexp { negated } => {
                     if negated {
@@ -288,6 +312,8 @@ enum Operator {
     Binary(BinaryOperator),
     SoundsLike,
     MemberOf,
+    Like { negated: bool },
+    Between { negated: bool },
     Regexp { negated: bool },
 }
 
@@ -339,318 +365,6 @@ const RESERVED: &[Keyword] = &[
     Keyword::EXCEPT,
 ];
 
-/// A unit of an interval, in upper case.
-fn unit(parser: &mut Parser) -> Result<String, ParserError> {
-    const UNITS: [&str; 20] = [
-        "MICROSECOND",
-        "SECOND",
-        "MINUTE",
-        "HOUR",
-        "DAY",
-        "WEEK",
-        "MONTH",
-        "QUARTER",
-        "YEAR",
-        "SECOND_MICROSECOND",
-        "MINUTE_MICROSECOND",
-        "MINUTE_SECOND",
-        "HOUR_MICROSECOND",
-        "HOUR_SECOND",
-        "HOUR_MINUTE",
-        "DAY_MICROSECOND",
-        "DAY_SECOND",
-        "DAY_MINUTE",
-        "DAY_HOUR",
-        "YEAR_MONTH",
-    ];
-    if let Token::Word(word) = &parser.peek_token_ref().token {
-        let name = word.value.to_ascii_uppercase();
-        // Units may have the prefix of their ODBC names.
-        let name = name.strip_prefix("SQL_TSI_").unwrap_or(&name).to_owned();
-        if word.quote_style.is_none() && UNITS.contains(&name.as_str()) {
-            parser.advance_token();
-            return Ok(name);
-        }
-    }
-    parser.expected_ref("a unit of time", parser.peek_token_ref())
-}
-
-/// `INTERVAL expression unit`.
-fn interval(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    let value = Box::new(parser.parse_expr()?);
-    let unit = DateTimeField::Custom(Ident::new(unit(parser)?));
-    Ok(Expr::Interval(Interval {
-        value,
-        leading_field: Some(unit),
-        leading_precision: None,
-        last_field: None,
-        fractional_seconds_precision: None,
-    }))
-}
-
-/// `EXTRACT(unit FROM expression)`.
-fn extract(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let unit = unit(parser)?;
-    parser.expect_keyword(Keyword::FROM)?;
-    let value = parser.parse_expr()?;
-    parser.expect_token(&Token::RParen)?;
-    Ok(call("mysql_extract", vec![string(unit), value]))
-}
-
-/// `CHAR(65, 66 [USING charset])`.
-fn char_using(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let codes = parser.parse_comma_separated(Parser::parse_expr)?;
-    let bytes = call("char", codes);
-    // With a character set the answer is text, not bytes.
-    let converted = match parser.parse_keyword(Keyword::USING) {
-        true => in_character_set(bytes, parser.parse_identifier()?.value),
-        false => bytes,
-    };
-    parser.expect_token(&Token::RParen)?;
-    Ok(converted)
-}
-
-/// `TRIM([BOTH | LEADING | TRAILING] [text] FROM expression)` and `TRIM(expression)`.
-fn trim(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let side = parser.parse_one_of_keywords(&[Keyword::BOTH, Keyword::LEADING, Keyword::TRAILING]);
-    let what =
-        if side.is_some() && parser.peek_keyword(Keyword::FROM) { None } else { Some(parser.parse_expr()?) };
-    let from = parser.parse_keyword(Keyword::FROM);
-    let (what, value) = match what {
-        what if from => (what, parser.parse_expr()?),
-        Some(value) if side.is_none() => (None, value),
-        _ => return parser.expected_ref("FROM", parser.peek_token_ref()),
-    };
-    parser.expect_token(&Token::RParen)?;
-    let name = match side {
-        Some(Keyword::LEADING) => "ltrim",
-        Some(Keyword::TRAILING) => "rtrim",
-        _ => "trim",
-    };
-    Ok(match what {
-        None => call(name, vec![value]),
-        Some(what) => call(name, vec![value, what]),
-    })
-}
-
-/// `SUBSTRING(text FROM start [FOR length])` and with commas.
-fn substring(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let mut arguments = vec![parser.parse_expr()?];
-    if parser.parse_keyword(Keyword::FROM) {
-        arguments.push(parser.parse_expr()?);
-        if parser.parse_keyword(Keyword::FOR) {
-            arguments.push(parser.parse_expr()?);
-        }
-    }
-    while arguments.len() < 3 && parser.consume_token(&Token::Comma) {
-        arguments.push(parser.parse_expr()?);
-    }
-    parser.expect_token(&Token::RParen)?;
-    Ok(call("substring", arguments))
-}
-
-/// `{d '…'}`, `{t '…'}`, `{ts '…'}`; other braces are the parser's.
-fn odbc_literal(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
-    let (Token::Word(kind), Token::SingleQuotedString(text)) =
-        (parser.peek_nth_token_ref(1).token.clone(), parser.peek_nth_token_ref(2).token.clone())
-    else {
-        return Ok(None);
-    };
-    let data_type = match kind.value.to_ascii_lowercase().as_str() {
-        "d" | "date" => DataType::Date,
-        "t" | "time" => DataType::Time(None, TimezoneInfo::None),
-        "ts" | "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
-        _ => return Ok(None),
-    };
-    for _ in 0..3 {
-        parser.advance_token();
-    }
-    parser.expect_token(&Token::RBrace)?;
-    let value = Value::SingleQuotedString(text).into();
-    Ok(Some(Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: false })))
-}
-
-/// `CAST(expression AS type)`.
-fn cast(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let value = parser.parse_expr()?;
-    parser.expect_keyword(Keyword::AS)?;
-    let cast = cast_to(parser, value)?;
-    parser.expect_token(&Token::RParen)?;
-    Ok(cast)
-}
-
-/// `CONVERT(expression, type)` and `CONVERT(expression USING charset)`.
-fn convert(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let value = parser.parse_expr()?;
-    let converted = if parser.parse_keyword(Keyword::USING) {
-        in_character_set(value, parser.parse_identifier()?.value)
-    } else {
-        parser.expect_token(&Token::Comma)?;
-        cast_to(parser, value)?
-    };
-    parser.expect_token(&Token::RParen)?;
-    Ok(converted)
-}
-
-/// The cast function for the type at the parser's place.
-fn cast_to(parser: &mut Parser, value: Expr) -> Result<Expr, ParserError> {
-    let Token::Word(word) = parser.next_token().token else {
-        parser.prev_token();
-        return parser.expected_ref("a type", parser.peek_token_ref());
-    };
-    let name = word.value.to_ascii_uppercase();
-    let sizes = |parser: &mut Parser| -> Result<Vec<Expr>, ParserError> {
-        if !parser.consume_token(&Token::LParen) {
-            return Ok(Vec::new());
-        }
-        let sizes = parser.parse_comma_separated(|parser| parser.parse_literal_uint())?;
-        parser.expect_token(&Token::RParen)?;
-        Ok(sizes.into_iter().map(number).collect())
-    };
-    let with = |mut sizes: Vec<Expr>, defaults: &[u64]| {
-        let given = sizes.len();
-        sizes.extend(defaults.iter().skip(given).map(|size| number(*size)));
-        [vec![value.clone()], sizes].concat()
-    };
-    let result = match name.as_str() {
-        "SIGNED" | "UNSIGNED" => {
-            if !parser.parse_keyword(Keyword::INTEGER) {
-                let _ = parser.parse_keyword(Keyword::INT);
-            }
-            call(if name == "SIGNED" { "mysql_cast_signed" } else { "mysql_cast_unsigned" }, vec![value])
-        }
-        "INT" | "INTEGER" | "BIGINT" => call("mysql_cast_signed", vec![value]),
-        "DOUBLE" | "REAL" => {
-            let _ = parser.parse_keyword(Keyword::PRECISION);
-            call("mysql_cast_double", vec![value])
-        }
-        "FLOAT" => {
-            sizes(parser)?;
-            call("mysql_cast_float", vec![value])
-        }
-        "DECIMAL" | "DEC" | "NUMERIC" | "FIXED" => {
-            let sizes = sizes(parser)?;
-            call("mysql_cast_decimal", with(sizes, &[10, 0]))
-        }
-        "CHAR" | "CHARACTER" | "NCHAR" | "VARCHAR" => {
-            let sizes = sizes(parser)?;
-            let cast = call("mysql_cast_char", with(sizes, &[]));
-            match charset(parser)?.map(|charset| charset.to_ascii_lowercase()) {
-                // A text is the same text in every set.
-                Some(known) if known != "binary" && CHARACTER_SETS.contains(&known.as_str()) => cast,
-                Some(charset) => in_character_set(cast, charset),
-                None => cast,
-            }
-        }
-        "BINARY" => {
-            let sizes = sizes(parser)?;
-            call("mysql_cast_binary", with(sizes, &[]))
-        }
-        "DATE" => call("mysql_cast_date", vec![value]),
-        "DATETIME" | "TIMESTAMP" => {
-            let sizes = sizes(parser)?;
-            call("mysql_cast_datetime", with(sizes, &[0]))
-        }
-        "TIME" => {
-            let sizes = sizes(parser)?;
-            call("mysql_cast_time", with(sizes, &[0]))
-        }
-        "YEAR" => call("mysql_cast_year", vec![value]),
-        "JSON" => call("mysql_cast_json", vec![value]),
-        _ => {
-            parser.prev_token();
-            return parser.expected_ref("a type", parser.peek_token_ref());
-        }
-    };
-    Ok(result)
-}
-
-/// `CHARACTER SET x`, `CHARSET x`, `ASCII`, `UNICODE`.
-fn charset(parser: &mut Parser) -> Result<Option<String>, ParserError> {
-    let mut charset = None;
-    if parser.parse_keywords(&[Keyword::CHARACTER, Keyword::SET]) || parser.parse_keyword(Keyword::CHARSET) {
-        charset = Some(parser.parse_identifier()?.value);
-    } else if let Token::Word(word) = &parser.peek_token_ref().token
-        && (is(word, "ASCII") || is(word, "UNICODE"))
-    {
-        charset = Some(if is(word, "ASCII") { "ascii" } else { "ucs2" }.to_owned());
-        parser.advance_token();
-    }
-    let _ = parser.parse_keyword(Keyword::BINARY);
-    Ok(charset)
-}
-
-/// The character sets of MySQL, but for `binary`.
-pub const CHARACTER_SETS: [&str; 41] = [
-    "armscii8", "ascii", "big5", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "cp932",
-    "dec8", "eucjpms", "euckr", "gb18030", "gb2312", "gbk", "geostd8", "greek", "hebrew", "hp8", "keybcs2",
-    "koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "macce", "macroman", "sjis", "swe7", "tis620",
-    "ucs2", "ujis", "utf16", "utf16le", "utf32", "utf8", "utf8mb3", "utf8mb4",
-];
-
-/// A value in a character set: bytes, or text. Text stays the same text in every set, and its bytes are those of
-/// UTF-8. The rewriter refuses the sets that there are not.
-pub fn in_character_set(value: Expr, charset: String) -> Expr {
-    match charset.to_ascii_lowercase().as_str() {
-        "binary" => call("mysql_cast_binary", vec![value]),
-        known if CHARACTER_SETS.contains(&known) => call("mysql_cast_char", vec![value]),
-        _ => call("mysql_character_set", vec![value, string(charset)]),
-    }
-}
-
-/// `JSON_VALUE(document, path [RETURNING type])`.
-fn json_value(parser: &mut Parser) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.expect_token(&Token::LParen)?;
-    let document = parser.parse_expr()?;
-    parser.expect_token(&Token::Comma)?;
-    let path = parser.parse_expr()?;
-    let value = call("json_value", vec![document, path]);
-    let value = if parser.parse_keyword(Keyword::RETURNING) { cast_to(parser, value)? } else { value };
-    parser.expect_token(&Token::RParen)?;
-    Ok(value)
-}
-
-/// CASE; sqlparser would read it a second time as a column when something inside is wrong.
-fn case(parser: &mut Parser) -> Result<Expr, ParserError> {
-    let case_token = parser.next_token().into();
-    let operand =
-        if parser.peek_keyword(Keyword::WHEN) { None } else { Some(Box::new(parser.parse_expr()?)) };
-    let mut conditions = Vec::new();
-    while parser.parse_keyword(Keyword::WHEN) {
-        let condition = parser.parse_expr()?;
-        parser.expect_keyword(Keyword::THEN)?;
-        conditions.push(CaseWhen { condition, result: parser.parse_expr()? });
-    }
-    if conditions.is_empty() {
-        return parser.expected_ref("WHEN", parser.peek_token_ref());
-    }
-    let else_result =
-        if parser.parse_keyword(Keyword::ELSE) { Some(Box::new(parser.parse_expr()?)) } else { None };
-    parser.expect_keyword(Keyword::END)?;
-    let end_token = parser.get_current_token().clone().into();
-    Ok(Expr::Case { case_token, end_token, operand, conditions, else_result })
-}
-
-/// A call whose name sqlparser would take for something else.
-fn function(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
-    parser.advance_token();
-    parser.parse_function(ObjectName::from(vec![Ident::new(name)]))
-}
-
 /// A tree of small depth for operands in their order.
 fn balanced(operator: &BinaryOperator, mut operands: Vec<Expr>) -> Expr {
     while operands.len() > 1 {
@@ -665,52 +379,6 @@ fn balanced(operator: &BinaryOperator, mut operands: Vec<Expr>) -> Expr {
         operands = pairs;
     }
     operands.pop().unwrap_or(Expr::Value(Value::Null.into()))
-}
-
-/// `left operator right`.
-pub fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
-    Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }
-}
-
-/// `operator operand`.
-pub fn unary(op: UnaryOperator, operand: Expr) -> Expr {
-    Expr::UnaryOp { op, expr: Box::new(operand) }
-}
-
-/// A call of a function with plain arguments.
-pub fn call(name: &str, arguments: Vec<Expr>) -> Expr {
-    Expr::Function(Function {
-        name: ObjectName::from(vec![Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: FunctionArguments::None,
-        args: FunctionArguments::List(FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments
-                .into_iter()
-                .map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)))
-                .collect(),
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
-}
-
-/// A string literal.
-pub fn string(text: impl Into<String>) -> Expr {
-    Expr::Value(Value::SingleQuotedString(text.into()).into())
-}
-
-/// An integer literal.
-pub fn number(number: u64) -> Expr {
-    Expr::Value(Value::Number(number.to_string(), false).into())
-}
-
-/// Whether a word without quotes is this one, in any case.
-pub fn is(word: &Word, name: &str) -> bool {
-    word.quote_style.is_none() && word.value.eq_ignore_ascii_case(name)
 }
 
 impl Dialect for LakeMySql {
@@ -755,19 +423,9 @@ impl Dialect for LakeMySql {
             Token::Period => PERIOD,
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
                 Keyword::IS => COMPARISON,
-                Keyword::IN | Keyword::BETWEEN | Keyword::LIKE | Keyword::REGEXP | Keyword::RLIKE => {
-                    PREDICATE
-                }
-                Keyword::MEMBER => PREDICATE,
+                Keyword::IN | Keyword::MEMBER => PREDICATE,
                 Keyword::NOT => match &parser.peek_nth_token_ref(1).token {
-                    Token::Word(next)
-                        if matches!(
-                            next.keyword,
-                            Keyword::IN | Keyword::BETWEEN | Keyword::LIKE | Keyword::REGEXP | Keyword::RLIKE
-                        ) =>
-                    {
-                        PREDICATE
-                    }
+                    Token::Word(next) if next.keyword == Keyword::IN => PREDICATE,
                     _ => 0,
                 },
                 _ => 0,
