@@ -4,7 +4,7 @@
 //! write them. It must not know what the values are.
 
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::TableReference;
+use datafusion::common::{Column as PlanColumn, TableReference};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 
@@ -108,20 +108,24 @@ struct Source {
     table: TableReference,
     alias: Option<String>,
     column: String,
+    /// Its place in the table's provider.
+    index: usize,
 }
 
 impl Source {
     /// The column as the catalog writes it, and most characters of its texts.
     fn origin(self, tables: &Tables) -> Option<(Origin, Option<u32>)> {
         let pinned = tables.get(&self.table)?;
-        let index = pinned.columns.iter().position(|column| column.name.to_lowercase() == self.column)?;
+        // A provider has its columns in the catalog's order.
+        let column =
+            pinned.columns.get(self.index).filter(|column| column.name.to_lowercase() == self.column)?;
         let origin = Origin {
             database: pinned.database.clone(),
             table: pinned.table.clone(),
             alias: self.alias.unwrap_or_else(|| pinned.table.clone()),
-            column: pinned.columns[index].name.clone(),
+            column: column.name.clone(),
         };
-        Some((origin, pinned.max_characters.get(index).copied().flatten()))
+        Some((origin, pinned.max_characters.get(self.index).copied().flatten()))
     }
 }
 
@@ -132,13 +136,18 @@ fn trace(plan: &LogicalPlan, index: usize, alias: Option<&str>) -> Option<Source
             table: scan.table_name.clone(),
             alias: alias.map(str::to_owned),
             column: scan.projected_schema.field(index).name().clone(),
+            index: scan.projection.as_ref().map_or(Some(index), |columns| columns.get(index).copied())?,
         }),
         // The outermost alias is the one that the statement uses.
         LogicalPlan::SubqueryAlias(inner) => {
             trace(&inner.input, index, alias.or_else(|| Some(inner.alias.table())))
         }
-        LogicalPlan::Projection(inner) => trace_expression(inner.expr.get(index)?, &inner.input, alias),
-        LogicalPlan::Aggregate(inner) => trace_expression(inner.group_expr.get(index)?, &inner.input, alias),
+        LogicalPlan::Projection(inner) => {
+            trace_expression(inner.expr.get(index)?, index, &inner.input, alias)
+        }
+        LogicalPlan::Aggregate(inner) => {
+            trace_expression(inner.group_expr.get(index)?, index, &inner.input, alias)
+        }
         LogicalPlan::Filter(inner) => trace(&inner.input, index, alias),
         LogicalPlan::Sort(inner) => trace(&inner.input, index, alias),
         LogicalPlan::Limit(inner) => trace(&inner.input, index, alias),
@@ -165,11 +174,20 @@ fn trace(plan: &LogicalPlan, index: usize, alias: Option<&str>) -> Option<Source
     }
 }
 
-fn trace_expression(expression: &Expr, input: &LogicalPlan, alias: Option<&str>) -> Option<Source> {
+/// `index` is the place of the expression: `*` finds each column at its own without a search.
+fn trace_expression(
+    expression: &Expr,
+    index: usize,
+    input: &LogicalPlan,
+    alias: Option<&str>,
+) -> Option<Source> {
     match expression {
-        Expr::Alias(inner) => trace_expression(&inner.expr, input, alias),
+        Expr::Alias(inner) => trace_expression(&inner.expr, index, input, alias),
         Expr::Column(column) => {
-            let index = input.schema().maybe_index_of_column(column)?;
+            let schema = input.schema();
+            let is_there =
+                index < schema.fields().len() && PlanColumn::from(schema.qualified_field(index)) == *column;
+            let index = if is_there { index } else { schema.maybe_index_of_column(column)? };
             trace(input, index, alias)
         }
         _ => None,
