@@ -332,7 +332,11 @@ fn day_of(argument: &Expr) -> DataFusionResult<i32> {
     match literal {
         Some(Ok(ScalarValue::Date32(Some(day)))) => Ok(day),
         _ => {
-            Err(Error::Invalid(format!("calendar() takes dates such as '2026-09-01', not {argument}")).into())
+            let written = match argument.as_literal() {
+                Some(value) => value.to_string(),
+                None => argument.human_display().to_string(),
+            };
+            Err(Error::Invalid(format!("calendar() takes dates such as 2026-09-01, not {written}")).into())
         }
     }
 }

@@ -44,7 +44,16 @@ pub async fn create(session: &mut Session, statement: CreateView) -> Result<Done
     }
     ignore(session, &ignored);
     check_names(session, &database, &body.query)?;
-    write(session, body.named(&database, &name.table), replace).await
+    let (catalog, views) = (session.engine.catalog.snapshot(), session.engine.views.snapshot());
+    let is_new = metadata::database_name(&catalog, &views, &database).is_none();
+    let done = write(session, body.named(&database, &name.table), replace).await?;
+    if is_new {
+        // A database is a folder of tables or of views; there is no CREATE DATABASE. A typing error shall be seen.
+        let unknown = Error::UnknownDatabase(database);
+        let text = format!("{unknown}; it is there now, with its first view");
+        session.state.warnings.note(unknown.code().0, text);
+    }
+    Ok(done)
 }
 
 /// ALTER VIEW.
