@@ -30,6 +30,7 @@ mod refresh_faults;
 mod slt;
 mod statements;
 mod tableau;
+mod temporary;
 mod views;
 mod warehouse;
 mod wire_compression;
