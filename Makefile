@@ -1,12 +1,13 @@
 # `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets; `make test-differential`
 # compares random expressions with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes 300 times
-# and plays new games of changes against views for about an hour.
+# and plays new games of changes against views for about an hour; `make test-apps` uses the sample lake with Superset,
+# SQLAlchemy, pandas, Polars and mycli.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 VENV := $(abspath $(CARGO_TARGET_DIR))/venv
 
-.PHONY: demo test test-differential test-faults lint clients clean
+.PHONY: demo test test-differential test-faults test-apps lint clients clean
 
 # Makes the sample lake in ./lakefront-demo if it is not there, and serves it.
 demo:
@@ -31,6 +32,18 @@ STEPS ?= 3000
 SEEDS ?= $(shell shuf -i 1000-999999 -n 4 | paste -sd,)
 test-faults:
 	LAKEFRONT_KILLS=$(KILLS) LAKEFRONT_SEEDS=$(SEEDS) LAKEFRONT_STEPS=$(STEPS) cargo test --test it -- model refresh_faults --nocapture
+
+# Applications as their users have them, from PyPI, each kind in an environment of its own: about 2 GB and ten minutes.
+APPS := $(abspath $(CARGO_TARGET_DIR))/apps
+test-apps: $(APPS)/superset/installed $(APPS)/tools/installed
+	cargo test --no-run
+	$(APPS)/tools/bin/python tests/apps/run.py $(CARGO_TARGET_DIR)/debug/lakefront \
+	    $(APPS)/tools/bin/python tools.py $(APPS)/superset/bin/python superset_app.py
+
+$(APPS)/%/installed: tests/apps/requirements-%.txt
+	python3 -m venv $(APPS)/$*
+	$(APPS)/$*/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 lint:
 	cargo fmt --check
