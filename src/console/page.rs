@@ -200,10 +200,14 @@ fn sources(html: &mut Html, overview: &Overview) {
         html.raw("<tr><td class=\"name\">").text(table).raw("</td><td>");
         let cells: BTreeMap<NaiveDate, Cell<'_>> =
             units.iter().filter_map(|unit| Some((unit.day?, source_cell(unit)))).collect();
-        if cells.is_empty() {
-            html.raw("<span class=\"quiet\">without days</span>");
-        } else {
-            row(html, &window, &cells);
+        match units.iter().find(|unit| unit.state == "failed") {
+            Some(failed) => {
+                html.raw("<span class=\"bad\">").text(shortened(&failed.reason)).raw("</span>");
+            }
+            None if cells.is_empty() => {
+                html.raw("<span class=\"quiet\">without days</span>");
+            }
+            None => row(html, &window, &cells),
         }
         let files: u64 = units.iter().map(|unit| unit.files).sum();
         let bytes: u64 = units.iter().map(|unit| unit.bytes).sum();

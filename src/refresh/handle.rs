@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::Refresher;
 use super::request::{self, End, Planned, Trigger};
-use crate::catalog::{TableId, days};
+use crate::catalog::{self, TableId, days};
 use crate::engine::error::{Error, Result};
 use crate::engine::views::handle::{Refreshes, Request};
 use crate::lake;
@@ -103,20 +103,35 @@ impl Refreshes for Refresher {
         for id in read {
             let database = snapshot.databases.get(&id.database);
             let Some(table) = database.and_then(|database| database.tables.get(&id.name)) else { continue };
-            let days = table.source_days(now).await?;
-            let missing = days::missing(&days, table.definition()?, now);
-            let mut of_table: Vec<SourceUnit> = vec![];
-            of_table.extend(missing.into_iter().map(|day| SourceUnit {
+            let nothing = SourceUnit {
                 database: table.database.clone(),
                 table: table.name.clone(),
-                day: Some(day),
-                state: "missing".into(),
-                reason: "nothing of it is there yet; what reads it waits".into(),
+                day: None,
+                state: "failed".into(),
+                reason: String::new(),
                 files: 0,
                 bytes: 0,
                 first_seen: None,
                 ready_at: None,
                 changed_at: None,
+            };
+            let looked = async { Ok((table.source_days(now).await?, table.definition()?)) };
+            let (days, definition) = match looked.await {
+                Ok(looked) => looked,
+                // One table that cannot be listed hides no other.
+                Err(error) => {
+                    let error: catalog::Error = error;
+                    units.push(SourceUnit { reason: error.to_string(), ..nothing });
+                    continue;
+                }
+            };
+            let missing = days::missing(&days, definition, now);
+            let mut of_table: Vec<SourceUnit> = vec![];
+            of_table.extend(missing.into_iter().map(|day| SourceUnit {
+                day: Some(day),
+                state: "missing".into(),
+                reason: "nothing of it is there yet; what reads it waits".into(),
+                ..nothing.clone()
             }));
             for day in days {
                 let (state, reason, ready_at) = day.state.told();
@@ -170,7 +185,7 @@ impl Refresher {
         Ok(planned.into_iter().map(unit).collect())
     }
 
-    /// What each materialized view reads; a view that cannot be looked at reads nothing.
+    /// What each materialized view reads.
     async fn reads(&self) -> BTreeMap<TableId, BTreeSet<TableId>> {
         let mut reads = BTreeMap::new();
         for (id, view) in &self.shared.views.snapshot().views {
@@ -178,9 +193,12 @@ impl Refresher {
             if !materialized {
                 continue;
             }
-            if let Ok(open) = self.shared.engine.open_view(id).await {
-                reads.insert(id.clone(), open.table().sources().keys().cloned().collect());
-            }
+            let sources = match self.shared.engine.open_view(id).await {
+                Ok(open) => open.table().sources().keys().cloned().collect(),
+                // One of its tables may be the reason, and should be seen.
+                Err(_) => self.shared.engine.tables_below(id).await.unwrap_or_default(),
+            };
+            reads.insert(id.clone(), sources);
         }
         reads
     }

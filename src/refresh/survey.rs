@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
+use datafusion::error::DataFusionError;
 use serde_json::{Map, Value};
 use tracing::{info, warn};
 
@@ -14,6 +15,7 @@ use super::ready::Readiness;
 use super::request::{End, Planned, Request, Trigger, UnitOutcome};
 use super::{Shared, Tried};
 use crate::catalog::TableId;
+use crate::engine;
 use crate::engine::views::OpenView;
 use crate::views::definition::{DependencyKind, Materialized, Refresh};
 use crate::views::failures::Failures;
@@ -206,7 +208,9 @@ async fn look(
         };
         days.iter().map(is_asked).collect()
     };
-    let units = table.units(&asked).await.map_err(|error| error.to_string())?;
+    // As statements would tell it.
+    let told = |error: DataFusionError| engine::error::Error::from(error).to_string();
+    let units = table.units(&asked).await.map_err(told)?;
 
     let (mut work, mut waiting, mut planned) = (BTreeMap::new(), vec![], vec![]);
     let mut newest = None;

@@ -57,7 +57,7 @@ pub struct SourceUnit {
     pub table: String,
     /// The day.
     pub day: Option<NaiveDate>,
-    /// `missing`, `arriving`, `ready`, `changed`.
+    /// `missing`, `arriving`, `ready`; `failed` without a day: the table's days cannot be listed.
     pub state: String,
     /// Why it is not ready; empty when it is.
     pub reason: String,

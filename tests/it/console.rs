@@ -77,6 +77,20 @@ async fn pages_show_views_days_runs_and_statements() {
     let page = get(server.console, "/", "");
     assert!(page.contains("SELECT a.n, REPEAT(&#39;&lt;x&gt;&#39;, 100) FROM lake.numbers"), "{page}");
     drop(rows);
+
+    // A table that cannot be listed hides no other, and its view says why it has no days.
+    let numbers =
+        "CREATE MATERIALIZED VIEW mart.numbers REFRESH MANUAL AS SELECT COUNT(*) AS n FROM lake.numbers";
+    client.query_drop(numbers).await.unwrap();
+    lake.file("events/zz.parquet", "in no day");
+    let page = get(server.console, "/views/mart/daily", "");
+    assert!(page.contains("It cannot be used</h2>") && page.contains("zz.parquet"), "{page}");
+    assert!(!page.contains("External error"), "{page}");
+    let states = "SELECT table_name, state, partition_name IS NULL FROM information_schema.source_partitions";
+    let mut states: Vec<(String, String, bool)> = client.query(states).await.unwrap();
+    states.sort();
+    let expected = [("events", "failed"), ("numbers", "arriving")];
+    assert_eq!(states, expected.map(|(table, state)| (table.to_owned(), state.to_owned(), true)));
     server.stop().await;
 }
 

@@ -2,6 +2,7 @@
 //! know which units should be computed, nor where their rows go.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -44,6 +45,19 @@ impl Engine {
     pub async fn view_columns(self: &Arc<Self>, view: &Arc<View>) -> Result<Arc<[catalog::Column]>> {
         let (caller, view) = (Caller::of_server(self), Arc::clone(view));
         self.front.run(async move { caller.columns(&view).await }).await
+    }
+
+    /// The tables that a view reads, through other views, as texts name them: nobody looks whether they can be read.
+    pub async fn tables_below(self: &Arc<Self>, id: &TableId) -> Result<BTreeSet<TableId>> {
+        let (caller, id) = (Caller::of_server(self), id.clone());
+        let snapshot = self.views.snapshot();
+        self.front
+            .run(async move {
+                let wanted = caller.wanted(&snapshot, std::iter::once((id.database, id.name)))?;
+                let tables = wanted.of_views.into_iter().map(|(database, name)| TableId { database, name });
+                Ok(tables.collect())
+            })
+            .await
     }
 
     /// Opens a materialized view.
