@@ -345,7 +345,7 @@ fn is_conditional(expression: &Expr) -> bool {
     }
 }
 
-/// The variable that an expression assigns whatever the row: itself, or in every branch of a CASE.
+/// The variable that an expression assigns whatever the row: itself, or in every branch of a CASE or an IF.
 fn assigned(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Nested(inner) => assigned(inner),
@@ -362,6 +362,24 @@ fn assigned(expression: &Expr) -> Option<&str> {
                 .all(|when| assigned(&when.result).is_some_and(|other| other.eq_ignore_ascii_case(name)));
             all.then_some(name)
         }
+        Expr::Function(function) => {
+            let [then, otherwise] = branches_of_if(function)?;
+            let (name, other) = (assigned(then)?, assigned(otherwise)?);
+            name.eq_ignore_ascii_case(other).then_some(name)
+        }
+        _ => None,
+    }
+}
+
+/// What IF answers, in either case.
+fn branches_of_if(function: &Function) -> Option<[&Expr; 2]> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [
+            _,
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(then)),
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(otherwise)),
+        ] if function.name.to_string().eq_ignore_ascii_case("if") => Some([then, otherwise]),
         _ => None,
     }
 }
@@ -376,6 +394,17 @@ fn strip(expression: &mut Expr) {
         Expr::Case { conditions, else_result, .. } => {
             conditions.iter_mut().map(|when| &mut when.result).for_each(strip);
             else_result.as_deref_mut().into_iter().for_each(strip);
+        }
+        Expr::Function(function) => {
+            if branches_of_if(function).is_some()
+                && let FunctionArguments::List(list) = &mut function.args
+            {
+                for branch in list.args.iter_mut().skip(1) {
+                    if let FunctionArg::Unnamed(FunctionArgExpr::Expr(branch)) = branch {
+                        strip(branch);
+                    }
+                }
+            }
         }
         _ => {}
     }
