@@ -3,7 +3,8 @@
 //!
 //! A lease is a file that only one server can have created; its number is one more than that of the lease before,
 //! and the highest number holds. A lease ends when it is given back, or when its time is over: a server that died
-//! renews nothing. On the machine of the one that died, nobody waits for that. What is published never depends on leases: they only keep servers from doing the same work.
+//! renews nothing. On the machine of the one that died, nobody waits for that. What is published never depends on
+//! leases: they only keep servers from doing the same work.
 //!
 //! ```text
 //! free ── create n+1 ──→ held ── renew ──→ held
