@@ -215,7 +215,7 @@ def load(client, oracle):
     for view in VIEWS:
         columns = query(client, "SELECT column_name, column_type FROM information_schema.columns "
                                 f"WHERE table_schema = 'mart' AND table_name = '{view}' ORDER BY ordinal_position")
-        declared = ", ".join(f"{name} {kind if kind != 'text' else 'varchar(100)'}" for name, kind in columns)
+        declared = ", ".join(f"{name} {'varchar(100)' if 'char' in kind or 'text' in kind else kind}" for name, kind in columns)
         query(oracle, f"CREATE TABLE mart.{view} ({declared}, KEY (day)) ENGINE = MyISAM")
         rows = query(client, f"SELECT * FROM mart.{view}")
         with oracle.cursor() as cursor:
