@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use lakefront::clock::Clock;
@@ -152,14 +153,21 @@ impl Program {
         Self::start(&write_config(lake, settings))
     }
 
+    /// The same by way of another program.
+    pub fn serve_by(lake: &Lake, settings: &str, by: &[&str]) -> Self {
+        Self::start_by(&write_config(lake, settings), by)
+    }
+
     /// Starts it, and waits until it serves.
     pub fn start(config: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_lakefront"))
-            .args(["serve", "--config"])
-            .arg(config)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_by(config, &[])
+    }
+
+    fn start_by(config: &Path, by: &[&str]) -> Self {
+        let own = [env!("CARGO_BIN_EXE_lakefront"), "serve", "--config"];
+        let words: Vec<&str> = by.iter().copied().chain(own).collect();
+        let mut process =
+            Command::new(words[0]).args(&words[1..]).arg(config).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
         let address = log
             .by_ref()
@@ -175,6 +183,26 @@ impl Program {
     /// The process's id.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Resident memory.
+    pub fn memory_kib(&self) -> u64 {
+        let status = self.read("status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Time on a core since the start.
+    pub fn busy(&self) -> Duration {
+        const TICKS_A_SECOND: u64 = 100;
+        let stat = self.read("stat");
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 1000 / TICKS_A_SECOND)
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(Path::new("/proc").join(self.process.id().to_string()).join(file)).unwrap()
     }
 
     /// Sends a signal, `TERM` for one.

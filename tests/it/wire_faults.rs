@@ -1,10 +1,8 @@
 //! Strangers and broken clients: faults 36 to 48 of `docs/faults.md` that no other test has. Whatever they do, the
 //! server goes on, and others are served.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lakefront::auth::{Method, Nonce, Users};
@@ -17,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::fixture;
-use crate::server::{Lake, TestServer, options};
+use crate::server::{Program, TestServer, options};
 use crate::wire_client::{CAPABILITIES, Packet, Plugin, RawClient, framed};
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -286,7 +284,7 @@ async fn idle_connections_take_little_memory() {
     let count = 2_000.min(files_max() / 2 - 100);
     let lake = fixture::lake();
     let more = format!("max_connections: {}\nmax_unauthenticated_connections: {count}\n", 2 * count + 10);
-    let program = Program::start(&lake, &more, &[]);
+    let program = Program::serve(&lake, &more);
     let mut known = Conn::new(options(program.address)).await.unwrap();
     known.query_drop("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
 
@@ -319,7 +317,7 @@ async fn idle_connections_take_little_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_costs_nothing() {
     let lake = fixture::lake();
-    let program = Program::start(&lake, "", &[]);
+    let program = Program::serve(&lake, "");
     let mut other = Conn::new(options(program.address)).await.unwrap();
     let large = "SELECT a.n, REPEAT('x', 1000) FROM lake.numbers a, lake.numbers b";
     other.query_drop(format!("{large} LIMIT 1000")).await.unwrap();
@@ -341,7 +339,7 @@ async fn a_slow_reader_costs_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_files_left() {
     let lake = fixture::lake();
-    let program = Program::start(&lake, "", &["prlimit", "--nofile=100"]);
+    let program = Program::serve_by(&lake, "", &["prlimit", "--nofile=100"]);
     let mut known = Conn::new(options(program.address)).await.unwrap();
     known.query_drop("SELECT COUNT(*) FROM lake.numbers").await.unwrap();
     let mut waiting = Vec::new();
@@ -355,62 +353,6 @@ async fn no_files_left() {
     drop(waiting);
     soon(async { while Conn::new(options(program.address)).await.is_err() {} }).await;
     assert_eq!(known.query_first("SELECT COUNT(*) FROM lake.numbers").await.unwrap(), Some(1000));
-}
-
-/// The program in a process of its own; it is killed at the end.
-struct Program {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Program {
-    /// Starts it with more settings, by way of another program if there is one.
-    fn start(lake: &Lake, settings: &str, by: &[&str]) -> Self {
-        let config = lake.home().join("lakefront.yaml");
-        let text = format!("listen: 127.0.0.1:0\nconsole: 127.0.0.1:0\nlog_format: json\n{settings}");
-        std::fs::write(&config, text).unwrap();
-        let own = [env!("CARGO_BIN_EXE_lakefront"), "serve", "--config"];
-        let words: Vec<&str> = by.iter().copied().chain(own).collect();
-        let mut process =
-            Command::new(words[0]).args(&words[1..]).arg(&config).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = log
-            .by_ref()
-            .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
-            .find(|line| line["message"] == "serving")
-            .and_then(|line| line["listen"].as_str()?.parse().ok())
-            .expect("the program serves");
-        // The pipe must not fill up.
-        std::thread::spawn(move || log.for_each(drop));
-        Self { process, address }
-    }
-
-    /// Resident memory.
-    fn memory_kib(&self) -> u64 {
-        let status = self.read("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    /// Time on a core since the start.
-    fn busy(&self) -> Duration {
-        const TICKS_A_SECOND: u64 = 100;
-        let stat = self.read("stat");
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(ticks * 1000 / TICKS_A_SECOND)
-    }
-
-    fn read(&self, file: &str) -> String {
-        std::fs::read_to_string(Path::new("/proc").join(self.process.id().to_string()).join(file)).unwrap()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// Files that this process may have open.
