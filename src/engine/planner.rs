@@ -47,7 +47,11 @@ use crate::views::notes::Notes;
 /// What all statements are planned with; made once.
 #[derive(Debug)]
 pub struct Planner {
+    /// Without functions: each statement has a copy of it, and only [`Names`] looks for them.
     state: SessionState,
+    scalar: HashMap<String, Arc<ScalarUDF>>,
+    aggregate: HashMap<String, Arc<AggregateUDF>>,
+    window: HashMap<String, Arc<WindowUDF>>,
     limits: Limits,
     relation_planners: Vec<Arc<dyn RelationPlanner>>,
     type_planner: Arc<dyn TypePlanner>,
@@ -67,16 +71,18 @@ impl Planner {
         let state = SessionStateBuilder::new()
             .with_config(session_config(limits))
             .with_runtime_env(environment)
-            .with_scalar_functions(scalar)
-            .with_aggregate_functions(over(SessionStateDefaults::default_aggregate_functions(), aggregate))
-            .with_window_functions(over(SessionStateDefaults::default_window_functions(), window))
             .with_expr_planners(expr_planners)
             .with_analyzer_rules(analyzer_rules)
             .with_optimizer_rule(Arc::new(SemiJoinsFirst))
             .with_physical_optimizer_rules(physical_rules())
             .build();
+        let aggregate = over(SessionStateDefaults::default_aggregate_functions(), aggregate);
+        let window = over(SessionStateDefaults::default_window_functions(), window);
         Self {
             state,
+            scalar: by_name(scalar, |function| (function.name(), function.aliases())),
+            aggregate: by_name(aggregate, |function| (function.name(), function.aliases())),
+            window: by_name(window, |function| (function.name(), function.aliases())),
             limits,
             relation_planners: dialect::relation_planners(),
             type_planner: dialect::type_planner(),
@@ -102,15 +108,7 @@ impl Planner {
         properties.query_execution_start_time = Some(settings.now);
         properties.config_options = Some(options);
 
-        let functions = settings
-            .functions
-            .into_iter()
-            .flat_map(|function| {
-                let names =
-                    std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str));
-                names.map(|name| (name.to_owned(), Arc::clone(&function))).collect::<Vec<_>>()
-            })
-            .collect();
+        let functions = by_name(settings.functions, |function| (function.name(), function.aliases()));
         Statement { planner: Arc::clone(self), state, functions }
     }
 }
@@ -263,18 +261,18 @@ impl Statement {
 
     /// The functions that a statement may call, but for those that stand for operators.
     pub fn function_names(&self) -> impl Iterator<Item = &str> {
-        let names = self.functions.keys().chain(self.state.scalar_functions().keys());
-        let names = names.chain(self.state.aggregate_functions().keys());
-        let names = names.chain(self.state.window_functions().keys());
+        let Planner { scalar, aggregate, window, .. } = &*self.planner;
+        let names = self.functions.keys().chain(scalar.keys()).chain(aggregate.keys()).chain(window.keys());
         names.map(String::as_str).filter(|name| !name.starts_with("mysql_"))
     }
 
     /// Whether a function of this name exists, of whatever kind.
     pub fn knows_function(&self, name: &str) -> bool {
+        let Planner { scalar, aggregate, window, .. } = &*self.planner;
         self.functions.contains_key(name)
-            || self.state.scalar_functions().contains_key(name)
-            || self.state.aggregate_functions().contains_key(name)
-            || self.state.window_functions().contains_key(name)
+            || scalar.contains_key(name)
+            || aggregate.contains_key(name)
+            || window.contains_key(name)
     }
 }
 
@@ -291,6 +289,18 @@ fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 fn over<F>(mut datafusion: Vec<F>, mysql: Vec<F>) -> Vec<F> {
     datafusion.extend(mysql);
     datafusion
+}
+
+/// Functions by their names and aliases; of two with one name, the later.
+fn by_name<F>(functions: Vec<Arc<F>>, names: impl Fn(&F) -> (&str, &[String])) -> HashMap<String, Arc<F>> {
+    let mut found = HashMap::new();
+    for function in functions {
+        let (name, aliases) = names(&function);
+        for name in std::iter::once(name).chain(aliases.iter().map(String::as_str)) {
+            found.insert(name.to_owned(), Arc::clone(&function));
+        }
+    }
+    found
 }
 
 /// The options that do not depend on the session.
@@ -381,8 +391,8 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        let functions = &self.statement.functions;
-        functions.get(name).or_else(|| self.statement.state.scalar_functions().get(name)).map(Arc::clone)
+        let Statement { planner, functions, .. } = self.statement;
+        functions.get(name).or_else(|| planner.scalar.get(name)).map(Arc::clone)
     }
 
     fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
@@ -390,11 +400,11 @@ impl ContextProvider for Names<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.statement.state.aggregate_functions().get(name).map(Arc::clone)
+        self.statement.planner.aggregate.get(name).map(Arc::clone)
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.statement.state.window_functions().get(name).map(Arc::clone)
+        self.statement.planner.window.get(name).map(Arc::clone)
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
@@ -426,7 +436,7 @@ impl ContextProvider for Names<'_> {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        self.statement.state.scalar_functions().keys().cloned().collect()
+        self.statement.planner.scalar.keys().cloned().collect()
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
@@ -434,10 +444,10 @@ impl ContextProvider for Names<'_> {
     }
 
     fn udaf_names(&self) -> Vec<String> {
-        self.statement.state.aggregate_functions().keys().cloned().collect()
+        self.statement.planner.aggregate.keys().cloned().collect()
     }
 
     fn udwf_names(&self) -> Vec<String> {
-        self.statement.state.window_functions().keys().cloned().collect()
+        self.statement.planner.window.keys().cloned().collect()
     }
 }
