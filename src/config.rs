@@ -202,6 +202,8 @@ pub struct Cache {
     pub footers: ByteSize,
     /// Listings of files.
     pub listings: ByteSize,
+    /// Rows of what is published of views, where they are few.
+    pub rows: ByteSize,
 }
 
 impl Default for Cache {
@@ -211,6 +213,7 @@ impl Default for Cache {
             small_file: ByteSize::mib(4),
             footers: ByteSize::mib(256),
             listings: ByteSize::mib(256),
+            rows: ByteSize::mib(128),
         }
     }
 }

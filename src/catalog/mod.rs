@@ -9,6 +9,7 @@ pub mod days;
 pub mod definition;
 pub mod types;
 
+mod chosen;
 mod files;
 mod layout;
 mod provider;
@@ -33,6 +34,7 @@ use crate::lake;
 use crate::lake::reader::Reader;
 use crate::lake::store::Location;
 
+pub use chosen::Chosen;
 pub use provider::Pinned;
 pub use table::Table;
 

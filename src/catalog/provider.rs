@@ -158,21 +158,53 @@ impl TableProvider for Pinned {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let positions = &self.layout.positions;
-        let projection: Vec<usize> = match projection {
-            Some(columns) => columns.iter().map(|column| positions[*column]).collect(),
-            None => positions.clone(),
-        };
+        let projection = self.places(projection);
         let prune = Prune::new(self.layout.table.table_partition_cols(), filters, state)?;
         let files = match limit {
             Some(rows) => self.with_rows(&prune, rows).await?,
             None => self.files.select(&prune).await?,
         };
+        Ok(self.scan_files(files, projection, limit, state).await?)
+    }
+}
+
+impl Pinned {
+    /// The columns of its table.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where its files are.
+    pub(super) fn location(&self) -> &Location {
+        self.files.location()
+    }
+
+    /// What reads its files.
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The places of some columns in the layout's table, or of all.
+    pub(super) fn places(&self, projection: Option<&Vec<usize>>) -> Vec<usize> {
+        let positions = &self.layout.positions;
+        match projection {
+            Some(columns) => columns.iter().map(|column| positions[*column]).collect(),
+            None => positions.clone(),
+        }
+    }
+
+    /// Reads some of its files; the columns by their places in the layout's table.
+    pub(super) async fn scan_files(
+        &self,
+        files: Vec<(File, Vec<ScalarValue>)>,
+        projection: Vec<usize>,
+        limit: Option<usize>,
+        state: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         if files.is_empty() {
             let schema = self.layout.table.table_schema().project(&projection)?;
             return Ok(Arc::new(EmptyExec::new(Arc::new(schema))));
         }
-
         // The first rows of a table are not worth its footers.
         let (statistics, of_files) = match limit {
             Some(_) => (Statistics::new_unknown(self.layout.table.table_schema()), vec![]),
@@ -195,9 +227,7 @@ impl TableProvider for Pinned {
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }
-}
 
-impl Pinned {
     /// Files with so many rows, as their footers tell, or all that there are. DataFusion passes a limit on only
     /// when every row that the partition columns let through counts.
     async fn with_rows(&self, prune: &Prune, rows: usize) -> Result<Vec<(File, Vec<ScalarValue>)>> {

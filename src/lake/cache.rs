@@ -1,9 +1,13 @@
-//! What is kept in memory of files: whole small remote files, and footers. It must not know what is in
-//! them.
+//! What is kept in memory of files: whole small remote files, footers, and rows of small files. It must not
+//! know what is in them.
 //!
 //! Keys name a version of a file, so an entry is never stale; it goes when others need the room.
 //! Concurrent readers of one file share one request.
 
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Fields, Schema};
 use bytes::Bytes;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use moka::future::Cache;
@@ -21,6 +25,7 @@ use crate::config;
 pub struct Files {
     bytes: Cache<Version, Bytes>,
     footers: Cache<Version, Footer>,
+    rows: Cache<(Version, Fields), Arc<[RecordBatch]>>,
     /// Remote files up to this size are fetched whole.
     small_file: u64,
 }
@@ -48,7 +53,14 @@ impl Files {
             })
             .max_capacity(limits.footers.0)
             .build();
-        Self { bytes, footers, small_file: limits.small_file.0 }
+        let rows = Cache::builder()
+            .weigher(|(version, fields): &(Version, Fields), rows: &Arc<[RecordBatch]>| {
+                let rows: usize = rows.iter().map(RecordBatch::get_array_memory_size).sum();
+                weight(version.memory_size() + fields.size() + rows)
+            })
+            .max_capacity(limits.rows.0)
+            .build();
+        Self { bytes, footers, rows, small_file: limits.small_file.0 }
     }
 
     /// Whether a file is fetched whole, because it is small and far away.
@@ -80,6 +92,23 @@ impl Files {
     ) -> Result<Footer> {
         let footer = self.footers.try_get_with(Version::new(location, meta), load).await;
         footer.map_err(|error| (*error).clone())
+    }
+
+    /// Whether rows are kept at all.
+    pub fn keeps_rows(&self) -> bool {
+        self.rows.policy().max_capacity() != Some(0)
+    }
+
+    /// The rows of a version of a file, as a table of this schema has them, read by `load` when they are not at hand.
+    pub async fn rows<E: Send + Sync + 'static>(
+        &self,
+        location: &Location,
+        meta: &ObjectMeta,
+        schema: &Schema,
+        load: impl Future<Output = Result<Vec<RecordBatch>, E>>,
+    ) -> Result<Arc<[RecordBatch]>, Arc<E>> {
+        let key = (Version::new(location, meta), schema.fields().clone());
+        self.rows.try_get_with(key, async { Ok(load.await?.into()) }).await
     }
 }
 

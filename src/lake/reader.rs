@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, ParquetFileReaderFactory};
@@ -69,6 +69,22 @@ impl Reader {
             self.files.forget(location, meta).await;
         }
         footer
+    }
+
+    /// Whether rows are kept in memory at all.
+    pub fn keeps_rows(&self) -> bool {
+        self.files.keeps_rows()
+    }
+
+    /// The rows of a file as a table of this schema has them, from memory or by `load`.
+    pub async fn rows(
+        &self,
+        location: &Location,
+        meta: &ObjectMeta,
+        schema: &Schema,
+        load: impl Future<Output = Result<Vec<RecordBatch>, DataFusionError>>,
+    ) -> Result<Arc<[RecordBatch]>, Arc<DataFusionError>> {
+        self.files.rows(location, meta, schema, load).await
     }
 
     /// The rows of a Parquet file, of some columns (`a`, or `a.b` for a child); those it does not have are

@@ -23,7 +23,10 @@ use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast,
 };
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_expr::expressions::{Column as PhysicalColumn, cast as physical_cast};
+use datafusion::physical_expr::projection::ProjectionExpr;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::prelude::SessionConfig;
 use sha2::{Digest as _, Sha256};
 
@@ -32,7 +35,7 @@ use super::definition::{Definition, Materialized, WhenStale};
 use super::lineage::{self, Days, Declared, InputDay, InputDays, Keep, Lineage, Source, date, keep_days};
 use super::notes::{Notes, Origin};
 use super::published::{Fingerprint, Published, PublishedLog, PublishedUnit, Unit};
-use crate::catalog::{Pinned, TableId};
+use crate::catalog::{Chosen, Pinned, TableId};
 use crate::lake::{Digest, first_128_bits};
 
 /// Up to so many ranges of days are written as ranges; more as a list.
@@ -363,20 +366,42 @@ impl ViewTable {
         self.body.schema.fields().iter().all(|field| names.contains(field.name()))
     }
 
-    /// The published rows of some units.
-    fn published_rows(&self, units: &[Unit]) -> Result<Option<LogicalPlan>> {
-        let Some((log, published)) = self.published.as_ref().filter(|_| !units.is_empty()) else {
-            return Ok(None);
-        };
+    /// The published rows of some units; None where there are no units.
+    fn published_rows(&self, units: &[Unit]) -> Option<Chosen> {
+        let (log, published) = self.published.as_ref().filter(|_| !units.is_empty())?;
+        let units = units.iter().filter_map(|unit| published.units.get(unit));
+        let files = units.flat_map(|unit| &unit.files).map(Arc::clone).collect();
         let (location, reader) = (log.location().clone(), Arc::clone(log.reader()));
-        let table =
-            Pinned::of_version(self.body.id.clone(), location, Arc::clone(&published.snapshot), reader);
-        let scan = LogicalPlanBuilder::scan("published", provider_as_source(Arc::new(table)), None)?;
-        let scan = match self.partition_column() {
-            Some(day) if units.len() < published.units.len() => scan.filter(of_days(&day, units, false))?,
-            _ => scan,
+        let snapshot = Arc::clone(&published.snapshot);
+        Some(Chosen::new(Pinned::of_version(self.body.id.clone(), location, snapshot, reader), files))
+    }
+
+    /// Reads published rows, and nothing else.
+    async fn scan_published(
+        &self,
+        rows: &Chosen,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let wanted = match projection {
+            Some(projection) => self.body.schema.project(projection)?,
+            None => self.body.schema.as_ref().clone(),
         };
-        Ok(Some(scan.project(self.outputs())?.build()?))
+        let stored = rows.schema();
+        let places = wanted.fields().iter().map(|field| Ok(stored.index_of(field.name())?));
+        let places = places.collect::<Result<Vec<usize>>>()?;
+        let scan = rows.scan(&self.body.state, Some(&places), &[], limit).await?;
+        if scan.schema().fields() == wanted.fields() {
+            return Ok(scan);
+        }
+        // What is stored has Delta's types, and these may be others.
+        let outputs = wanted.fields().iter().enumerate().map(|(place, field)| {
+            let stored: Arc<dyn PhysicalExpr> = Arc::new(PhysicalColumn::new(field.name(), place));
+            let output = physical_cast(stored, &scan.schema(), field.data_type().clone())?;
+            Ok(ProjectionExpr { expr: output, alias: field.name().clone() })
+        });
+        let outputs = outputs.collect::<Result<Vec<_>>>()?;
+        Ok(Arc::new(ProjectionExec::try_new(outputs, scan)?))
     }
 
     /// The view's query restricted to some units: the plans whose rows together are theirs.
@@ -464,8 +489,15 @@ impl TableProvider for ViewTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let units = self.units(&|days| self.keep(filters, days)).await?;
         let split = self.split(&units)?;
-        let mut parts = Vec::from_iter(self.published_rows(&split.published)?);
-        parts.extend(self.live(&split.live, split.rows_without_day)?);
+        let published = self.published_rows(&split.published);
+        let mut parts = self.live(&split.live, split.rows_without_day)?;
+        if let Some(rows) = published {
+            if parts.is_empty() {
+                return self.scan_published(&rows, projection, limit).await;
+            }
+            let scan = LogicalPlanBuilder::scan("published", provider_as_source(Arc::new(rows)), None)?;
+            parts.insert(0, scan.project(self.outputs())?.build()?);
+        }
 
         let mut plan = LogicalPlanBuilder::from(union(parts, &self.body.schema)?);
         if let Some(filter) = conjunction(filters.iter().cloned()) {

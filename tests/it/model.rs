@@ -14,6 +14,7 @@ use arrow::util::pretty::pretty_format_batches;
 use chrono::{NaiveDate, TimeDelta};
 use lakefront::catalog::TableId;
 use lakefront::clock::Clock;
+use lakefront::config::ByteSize;
 use lakefront::refresh::request::{End, Request, Trigger};
 use lakefront::views::definition::{
     Definition, Dependency, DependencyKind, Materialized, Refresh, WhenStale,
@@ -117,6 +118,10 @@ impl Model {
                     store.retry_timeout = Some("3s".parse().unwrap());
                 }
             });
+        }
+        if seed.is_multiple_of(2) {
+            // What is published is read from files each time.
+            lake.configure(|config| config.cache.rows = ByteSize(0));
         }
         let servers = [lake.server().await, lake.server().await];
         let trail = Trail { seed, steps: vec![], published: 0 };
