@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::timezone::Tz;
 use chrono::{DateTime, Utc};
@@ -20,14 +20,15 @@ use futures::future::try_join_all;
 use super::answer::Column;
 use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
-use super::functions::Context;
 use super::functions::locks::SessionLocks;
 use super::functions::session::SessionValues;
+use super::functions::{Context, Moment};
 use super::life::Life;
 use super::metadata::variables::Variables;
 use super::metadata::{self, Counters, MetadataContext};
 use super::nearest::nearest;
 use super::planner::{Pinned, Settings, Statement, Tables};
+use super::plans::{Asked, Definitions, Made};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
 use super::{bind, columns, functions, names, wildcards};
@@ -52,6 +53,8 @@ pub struct Caller {
     /// The time that the statement sees.
     pub(super) now: DateTime<Utc>,
     pub(super) time_zone: Tz,
+    /// Whether a function asked for the time. NOW() and its kin do not ask: they are made with it.
+    pub(super) saw_time: Arc<AtomicBool>,
 }
 
 /// A query that can run.
@@ -99,6 +102,7 @@ impl Caller {
             state,
             now,
             time_zone,
+            saw_time: Arc::default(),
         }
     }
 
@@ -115,28 +119,56 @@ impl Caller {
             encryption: None,
             now: engine.clock.now(),
             time_zone,
+            saw_time: Arc::default(),
         }
     }
 
     /// Plans a query on one consistent set of files.
-    pub async fn plan(self: Arc<Self>, mut query: Arc<Query>, hash_join: bool) -> Result<Plan> {
-        let tables = self.resolve(&query.tables, hash_join).await?;
+    pub async fn plan(self: Arc<Self>, asked: Asked, hash_join: bool) -> Result<Plan> {
+        let definitions = Definitions::of(&self.engine);
+        let tables = self.resolve(&asked.query.tables, hash_join).await?;
         let statement = self.engine.planner.statement(self.settings(hash_join));
+        let known = asked.known.as_ref().map_or(Ok(None), |known| known.over(&tables))?;
+        let (logical, physical, columns) = match known {
+            Some((optimized, columns)) => {
+                let physical = statement.physical(&optimized).await?;
+                (optimized, physical, columns)
+            }
+            None => self.plan_anew(&statement, &asked, definitions, &tables).await?,
+        };
+        self.tell(&tables.notes);
+        let hashes = joins_by_hash(&physical);
+        let executable = self.engine.front.keep(Executable { statement, logical, physical });
+        Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
+    }
+
+    /// Plans a query from its syntax, and keeps what the next one of the same text can use.
+    async fn plan_anew(
+        &self,
+        statement: &Statement,
+        asked: &Asked,
+        definitions: Definitions,
+        tables: &Tables,
+    ) -> Result<(LogicalPlan, Arc<dyn ExecutionPlan>, Vec<Column>)> {
+        let mut query = Arc::clone(&asked.query);
         if wildcards::overlap(&query) {
-            self.write_out(&statement, Arc::make_mut(&mut query), &tables)?;
+            self.write_out(statement, Arc::make_mut(&mut query), tables)?;
         }
-        let logical = self.logical(&statement, &query, &tables)?;
+        let logical = self.logical(statement, &query, tables)?;
         let logical = match self.state.variables.sql_select_limit() {
             Some(rows) if query.ast.limit_clause.is_none() => statement.limit(logical, rows)?,
             _ => logical,
         };
         let optimized = statement.optimize(&logical)?;
+        // A warning, and what was computed from the time, would be missing from an answer that is made of this plan.
+        let lasts = self.state.warnings.count() == 0 && !self.saw_time.load(Ordering::Relaxed);
         let physical = statement.physical(&optimized).await?;
-        self.tell(&tables.notes);
-        let columns = columns::of_query(&query, &logical, &physical.schema(), &tables)?;
-        let hashes = joins_by_hash(&physical);
-        let executable = self.engine.front.keep(Executable { statement, logical: optimized, physical });
-        Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
+        let columns = columns::of_query(&query, &logical, &physical.schema(), tables)?;
+        if lasts {
+            let made = Made { logical: &logical, optimized: &optimized, columns: &columns };
+            self.engine.plans.keep(self, asked, definitions, tables, made)?;
+        }
+        Ok((optimized, physical, columns))
     }
 
     /// Tells what of views was not read from published units.
@@ -190,11 +222,10 @@ impl Caller {
         let engine = &self.engine;
         let caller = Arc::new(self.clone());
         let (environment, _pool) = engine.memory.for_query()?;
-        let start = engine.front.run(async move {
-            let plan = caller.plan(Arc::new(query), true).await?;
+        let mut batches = engine.front.pull(async move {
+            let plan = caller.plan(query.into(), true).await?;
             plan.executable.start(environment)
         });
-        let mut batches = engine.front.pull(life.interrupt().race(start).await??);
         let mut value = None;
         while let Some(batch) = life.interrupt().race(batches.next()).await?.transpose()? {
             if batch.num_rows() > 0 && value.is_none() {
@@ -360,7 +391,7 @@ impl Caller {
             functions: functions::session::functions(self.values()),
             context: Context {
                 warnings: Arc::clone(&self.state.warnings),
-                now: self.now.timestamp_micros(),
+                now: Moment::new(self.now.timestamp_micros(), Arc::clone(&self.saw_time)),
                 group_concat_max_len: self.state.variables.group_concat_max_len(),
                 cte_max_recursion_depth: self.state.variables.cte_max_recursion_depth(),
                 locks: Some(Arc::clone(&self.state.locks)),

@@ -20,6 +20,7 @@ use super::caller::{Caller, Executable};
 use super::dialect::statement::{ExplainFormat, Query};
 use super::error::{Error, Result};
 use super::life::{Received, Token};
+use super::plans::Asked;
 use super::session::Session;
 
 /// Plans a query, with `analyze` runs it too, and answers with the plan.
@@ -35,8 +36,8 @@ pub async fn answer(
     let caller = Arc::new(Caller::of(session));
     let engine = Arc::clone(&caller.engine);
 
-    let query = Arc::new(query);
-    let plan = engine.front.run(Arc::clone(&caller).plan(Arc::clone(&query), true));
+    let asked = Asked::from(query);
+    let plan = engine.front.run(Arc::clone(&caller).plan(asked.clone(), true));
     let plan = interrupt.race(plan).await??;
     let token = token.planned();
     let _permit = match analyze && plan.reads_lake {
@@ -49,15 +50,14 @@ pub async fn answer(
     if analyze {
         let (environment, _pool) = engine.memory.for_query()?;
         let running = Arc::clone(&executable);
-        let start = engine.runtime.run(async move { running.start(environment) });
-        let mut batches = engine.runtime.pull(interrupt.race(start).await??);
+        let mut batches = engine.runtime.pull(async move { running.start(environment) });
         while let Some(batch) = interrupt.race(batches.next()).await? {
             batch?;
         }
     }
     let show = engine.front.run(async move {
         Ok(match format {
-            ExplainFormat::Traditional if !analyze => table(&query, &executable)?,
+            ExplainFormat::Traditional if !analyze => table(&asked.query, &executable)?,
             ExplainFormat::Traditional | ExplainFormat::Tree => text(&tree(&executable.physical, analyze))?,
             ExplainFormat::Json => text(&format!("{:#}", document(&executable.physical)))?,
         })

@@ -20,8 +20,10 @@ mod wildcards;
 mod compact;
 mod life;
 mod planner;
+mod plans;
 mod recursion;
 mod semijoin;
+mod unpinned;
 mod yielding;
 
 mod admission;

@@ -14,10 +14,11 @@ use futures::{StreamExt, stream};
 use super::admission::Permit;
 use super::answer::{Answer, Column, Done, Rows};
 use super::caller::{Caller, Plan, Retry};
-use super::dialect::statement::{Parsed, Query, Show, Statement};
+use super::dialect::statement::{Parsed, Show, Statement};
 use super::error::{Error, Result};
 use super::life::{Admitted, Life, Received, Token};
 use super::memory::QueryPool;
+use super::plans::Asked;
 use super::processes::Interrupt;
 use super::runtime::Pulled;
 use super::session::{Prepared, Session};
@@ -28,8 +29,12 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
     let token = receive(session, "Query", sql);
     let life = Arc::clone(token.life());
     let outcome = life.interrupt().race(async {
+        if let Some(asked) = session.engine.plans.get(sql, &session.engine, &session.state) {
+            session.state.forget_warnings();
+            return select(session, token, asked).await;
+        }
         let parsed = parse(session, sql).await?;
-        answer(session, token, parsed, &[]).await
+        answer(session, token, parsed, Some(sql), &[]).await
     });
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
@@ -39,7 +44,7 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
 pub async fn execute(session: &mut Session, prepared: &Prepared, values: &[ScalarValue]) -> Result<Answer> {
     let token = receive(session, "Execute", &prepared.sql);
     let life = Arc::clone(token.life());
-    let outcome = life.interrupt().race(answer(session, token, prepared.parsed.clone(), values));
+    let outcome = life.interrupt().race(answer(session, token, prepared.parsed.clone(), None, values));
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
 }
@@ -68,11 +73,12 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
     conclude(session, &life, outcome)
 }
 
-/// The way of a statement to its answer.
+/// The way of a statement to its answer. `text` is its own, when the settings of now are those it was parsed with.
 pub(super) async fn answer(
     session: &mut Session,
     token: Token<Received>,
     parsed: Parsed,
+    text: Option<&str>,
     values: &[ScalarValue],
 ) -> Result<Answer> {
     if parsed.parameters != values.len() {
@@ -85,7 +91,8 @@ pub(super) async fn answer(
     let done = match parsed.statement {
         Statement::Query(mut query) => {
             bind::values(&mut query.ast, values)?;
-            return select(session, token, *query).await;
+            let text = text.filter(|_| values.is_empty()).map(Into::into);
+            return select(session, token, Asked { text, ..Asked::from(*query) }).await;
         }
         Statement::Explain { analyze, format, mut query } => {
             bind::values(&mut query.ast, values)?;
@@ -94,7 +101,7 @@ pub(super) async fn answer(
         Statement::Show(show) => return show::answer(session, token, show).await,
         Statement::Do(mut query) => {
             bind::values(&mut query.ast, values)?;
-            discard(select(session, token, *query).await?).await?
+            discard(select(session, token, (*query).into()).await?).await?
         }
         Statement::SelectInto { mut query, variables } => {
             bind::values(&mut query.ast, values)?;
@@ -133,17 +140,16 @@ pub(super) async fn answer(
 
 /// Plans a query, waits for its turn and starts it. Until its first rows are there it can be planned again:
 /// when files changed under it, or when a join needs more memory than it may have.
-pub(super) async fn select(session: &mut Session, token: Token<Received>, query: Query) -> Result<Answer> {
+pub(super) async fn select(session: &mut Session, token: Token<Received>, asked: Asked) -> Result<Answer> {
     let life = Arc::clone(token.life());
     let interrupt = life.interrupt().until(session.state.variables.max_execution_time());
     let caller = Arc::new(Caller::of(session));
-    let query = Arc::new(query);
     let mut retry = Retry::default();
     let mut token = token;
     let rows = loop {
-        match attempt(&caller, token, &interrupt, &query, &mut retry).await {
+        match attempt(&caller, token, &interrupt, &asked, &mut retry).await {
             Ok(rows) => break rows,
-            Err(error) if retry.helps(&error) => caller.prepare_again(&query, &error),
+            Err(error) if retry.helps(&error) => caller.prepare_again(&asked.query, &error),
             Err(error) => return Err(error),
         }
         token = life.again();
@@ -157,12 +163,15 @@ async fn attempt(
     caller: &Arc<Caller>,
     token: Token<Received>,
     interrupt: &Interrupt,
-    query: &Arc<Query>,
+    asked: &Asked,
     retry: &mut Retry,
 ) -> Result<Rows> {
     let engine = &caller.engine;
+    if let Some((columns, row)) = asked.constants() {
+        return Ok(Delivery::of_row(caller, interrupt, token, row).rows(columns));
+    }
 
-    let plan = engine.front.run(Arc::clone(caller).plan(Arc::clone(query), retry.hash_join));
+    let plan = engine.front.run(Arc::clone(caller).plan(asked.clone(), retry.hash_join));
     let plan = interrupt.race(plan).await??;
     retry.note(&plan);
     let token = token.planned();
@@ -177,8 +186,7 @@ async fn attempt(
     let (environment, pool) = engine.memory.for_query()?;
     let Plan { columns, executable, reads_lake, .. } = plan;
     let runtime = if reads_lake { &engine.runtime } else { &engine.front };
-    let start = runtime.run(async move { executable.start(environment) });
-    let mut pulled = runtime.pull(interrupt.race(start).await??);
+    let mut pulled = runtime.pull(async move { executable.start(environment) });
     let first = interrupt.race(pulled.next()).await?.transpose()?;
 
     let delivery = Delivery {
@@ -186,16 +194,11 @@ async fn attempt(
         interrupt: interrupt.clone(),
         first,
         pulled: Some(pulled),
-        pool,
+        pool: Some(pool),
         _permit: permit,
         token,
     };
-    delivery.start_counting();
-    Ok(Rows {
-        columns,
-        time_zone: caller.time_zone,
-        batches: stream::unfold(delivery, Delivery::next).boxed(),
-    })
+    Ok(delivery.rows(columns))
 }
 
 /// Rows on their way to the client. Dropping it stops the work and lets the next query run.
@@ -204,16 +207,33 @@ struct Delivery {
     interrupt: Interrupt,
     /// The batch that was waited for before the answer began.
     first: Option<RecordBatch>,
-    /// None after the last batch and after an error.
+    /// None after the last batch and after an error, and when there is only the first.
     pulled: Option<Pulled>,
-    pool: Arc<QueryPool>,
+    /// None when nothing is computed.
+    pool: Option<Arc<QueryPool>>,
     _permit: Option<Permit>,
     token: Token<Admitted>,
 }
 
 impl Delivery {
-    fn start_counting(&self) {
+    /// One row that is there already.
+    fn of_row(caller: &Arc<Caller>, interrupt: &Interrupt, token: Token<Received>, row: RecordBatch) -> Self {
+        token.life().finish();
+        Self {
+            caller: Arc::clone(caller),
+            interrupt: interrupt.clone(),
+            first: Some(row),
+            pulled: None,
+            pool: None,
+            _permit: None,
+            token: token.planned().admitted(),
+        }
+    }
+
+    fn rows(self, columns: Vec<Column>) -> Rows {
         self.caller.state.found_rows.store(0, Ordering::Relaxed);
+        let time_zone = self.caller.time_zone;
+        Rows { columns, time_zone, batches: stream::unfold(self, Self::next).boxed() }
     }
 
     async fn next(mut self) -> Option<(Result<RecordBatch>, Self)> {
@@ -224,8 +244,10 @@ impl Delivery {
                 self.interrupt.race(pulled.next()).await.unwrap_or_else(|error| Some(Err(error)))
             }
         };
-        self.token.used_memory(self.pool.peak());
-        metrics::gauge!("lakefront_query_memory_bytes").set(self.caller.engine.memory.reserved() as f64);
+        if let Some(pool) = &self.pool {
+            self.token.used_memory(pool.peak());
+            metrics::gauge!("lakefront_query_memory_bytes").set(self.caller.engine.memory.reserved() as f64);
+        }
         match &batch {
             Some(Ok(batch)) => {
                 self.caller.state.found_rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);

@@ -50,10 +50,21 @@ impl QueryRuntime {
         task.join().await?
     }
 
-    /// Pulls a stream on the query threads, a few batches ahead of the reader.
-    pub fn pull(&self, mut stream: SendableRecordBatchStream) -> Pulled {
+    /// Starts a stream and pulls it on the query threads, a few batches ahead of the reader.
+    pub fn pull<F>(&self, start: F) -> Pulled
+    where
+        F: Future<Output = Result<SendableRecordBatchStream>> + Send + 'static,
+    {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let task = self.spawn(async move {
+            let mut stream = match start.await {
+                Ok(stream) => stream,
+                Err(error) => {
+                    // The reader may be gone.
+                    let _ = sender.send(Err(error)).await;
+                    return;
+                }
+            };
             while let Some(batch) = stream.next().await {
                 let last = batch.is_err();
                 if sender.send(batch.map_err(Error::from)).await.is_err() || last {

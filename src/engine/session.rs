@@ -23,11 +23,12 @@ use super::metadata::variables::{Globals, Variables};
 use super::metadata::{self, Counters};
 use super::nearest::Hint;
 use super::planner::Planner;
+use super::plans::Plans;
 use super::processes::{self, Processes, Registration, SUPERUSER};
 use super::query;
 use super::runtime::QueryRuntime;
 use super::temporary::TemporaryTables;
-use super::views::Lineages;
+use super::views::Shapes;
 use super::views::handle::Refreshes;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -39,7 +40,8 @@ use crate::views::Views;
 pub struct Engine {
     pub(super) catalog: Arc<Catalog>,
     pub(super) views: Arc<Views>,
-    pub(super) lineages: Lineages,
+    pub(super) shapes: Shapes,
+    pub(super) plans: Plans,
     refreshes: OnceLock<Weak<dyn Refreshes>>,
     pub(super) clock: Clock,
     pub(super) globals: Arc<Globals>,
@@ -116,7 +118,8 @@ impl Engine {
             prepared: Arc::default(),
             catalog,
             views,
-            lineages: Lineages::default(),
+            shapes: Shapes::default(),
+            plans: Plans::default(),
             refreshes: OnceLock::new(),
             clock,
         }))

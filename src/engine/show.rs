@@ -21,7 +21,7 @@ use super::{metadata, query};
 pub async fn answer(session: &mut Session, token: Token<Received>, show: Show) -> Result<Answer> {
     let caller = Arc::new(Caller::of(session));
     match found(&caller, show).await? {
-        ShowAnswer::Query(query) => query::select(session, token, *query).await,
+        ShowAnswer::Query(query) => query::select(session, token, (*query).into()).await,
         ShowAnswer::Rows { columns, batch } => Ok(told(session, &caller, token, columns, batch)),
     }
 }

@@ -64,7 +64,7 @@ pub async fn select_into(
     selected: Query,
     variables: Vec<String>,
 ) -> Result<Done> {
-    let Answer::Rows(mut rows) = query::select(session, token, selected).await? else {
+    let Answer::Rows(mut rows) = query::select(session, token, selected.into()).await? else {
         return Err(Error::Internal("a query without rows".into()));
     };
     if rows.columns.len() != variables.len() {
@@ -171,7 +171,7 @@ pub async fn execute(
     };
     let value = |name: &String| session.state.user_variables.get(name).cloned().unwrap_or(ScalarValue::Null);
     let values: Vec<ScalarValue> = variables.iter().map(value).collect();
-    query::answer(session, token, parsed, &values).await
+    query::answer(session, token, parsed, None, &values).await
 }
 
 /// DEALLOCATE PREPARE.

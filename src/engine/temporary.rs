@@ -209,7 +209,7 @@ async fn rows(
     token: Token<Received>,
     query: Query,
 ) -> Result<(Vec<super::answer::Column>, Vec<RecordBatch>)> {
-    let Answer::Rows(mut rows) = query::select(session, token, query).await? else {
+    let Answer::Rows(mut rows) = query::select(session, token, query.into()).await? else {
         return Err(Error::Internal("a query without rows".into()));
     };
     // What is not a table yet is held within a limit of its own until it is one.

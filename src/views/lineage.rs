@@ -247,6 +247,12 @@ pub fn as_source(provider: &Arc<dyn TableProvider>) -> Option<&dyn Source> {
     table.or_else(|| any.downcast_ref::<ViewTable>().map(|view| view as &dyn Source))
 }
 
+/// Whether a provider has the same rows whoever asks and whenever.
+pub fn is_constant(provider: &Arc<dyn TableProvider>) -> bool {
+    let any: &dyn Any = provider.as_ref();
+    any.is::<Calendar>()
+}
+
 #[async_trait]
 impl Source for Pinned {
     fn id(&self) -> &TableId {
@@ -316,8 +322,7 @@ fn scans(plan: &LogicalPlan) -> Result<Vec<TableScan>> {
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
             let provider = source_as_provider(&scan.source)?;
-            let any: &dyn Any = provider.as_ref();
-            if !any.is::<Calendar>() {
+            if !is_constant(&provider) {
                 scans.push(scan.clone());
             }
         }

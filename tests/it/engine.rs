@@ -254,3 +254,28 @@ async fn statements_that_nest_or_repeat_without_end_are_answered_or_refused() {
     assert_eq!(one, Some(1));
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_depends_on_the_time_is_computed_each_time() {
+    let lake = fixture::lake();
+    let clock = Clock::fixed("2026-09-01T10:00:00Z".parse().unwrap());
+    let server = TestServer::start_with(lake.config(), clock.clone()).await;
+    let mut client = server.connect().await;
+    let statements = [
+        "SELECT CURDATE()",
+        "SELECT DATE(NOW())",
+        "SELECT FROM_UNIXTIME(UNIX_TIMESTAMP(), '%Y-%m-%d')",
+        "SELECT DATE(CAST(TIME '01:00:00' AS DATETIME))",
+        "SELECT MAX(CURDATE()) FROM lake.numbers",
+    ];
+    for day in ["2026-09-01", "2026-09-02"] {
+        clock.set(format!("{day}T10:00:00Z").parse().unwrap());
+        for statement in statements {
+            for _ in 0..2 {
+                let found: Option<String> = client.query_first(statement).await.unwrap();
+                assert_eq!(found.as_deref(), Some(day), "{statement}");
+            }
+        }
+    }
+    server.stop().await;
+}

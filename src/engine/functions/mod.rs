@@ -35,6 +35,7 @@ pub mod zone;
 pub mod error;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
@@ -102,8 +103,8 @@ static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
 pub struct Context {
     /// Warnings of the statement, in order.
     pub warnings: Arc<Warnings>,
-    /// The statement's time: microseconds since the Unix epoch.
-    pub now: i64,
+    /// The statement's time.
+    pub now: Moment,
     /// The variable `group_concat_max_len`, in bytes.
     pub group_concat_max_len: u64,
     /// The variable `cte_max_recursion_depth`.
@@ -112,6 +113,26 @@ pub struct Context {
     pub locks: Option<Arc<locks::SessionLocks>>,
     /// What the statement assigns to user variables while it runs.
     pub assigned: Arc<Assigned>,
+}
+
+/// A time that remembers whether somebody asked for it.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    micros: i64,
+    asked: Arc<AtomicBool>,
+}
+
+impl Moment {
+    /// So many microseconds since the Unix epoch; `asked` becomes true when somebody asks.
+    pub fn new(micros: i64, asked: Arc<AtomicBool>) -> Self {
+        Self { micros, asked }
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn micros(&self) -> i64 {
+        self.asked.store(true, Ordering::Relaxed);
+        self.micros
+    }
 }
 
 /// Values for user variables, by their names in lower case.
@@ -135,7 +156,7 @@ impl Default for Context {
     fn default() -> Self {
         Self {
             warnings: Arc::default(),
-            now: 0,
+            now: Moment::new(0, Arc::default()),
             group_concat_max_len: 1024,
             cte_max_recursion_depth: 1000,
             locks: None,

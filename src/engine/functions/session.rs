@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::metadata::FieldMetadata;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    TypeSignature, Volatility,
+    ColumnarValue, Expr, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, TypeSignature, Volatility,
 };
 
 use super::error::Error;
@@ -73,8 +74,27 @@ pub fn functions(values: SessionValues) -> Vec<Arc<ScalarUDF>> {
     TABLE.into_iter().map(bind).collect()
 }
 
-/// Whether a function of this name answers from the session.
-pub fn is_of_session(name: &str) -> bool {
+/// A function that a plan calls whose answer depends on when, where or by whom it is asked.
+pub fn changing(plan: &LogicalPlan) -> Result<Option<String>> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::ScalarFunction(call) = part {
+                    let volatile = call.func.signature().volatility == Volatility::Volatile;
+                    if volatile || is_of_session(call.func.name()) {
+                        found = Some(call.func.name().to_owned());
+                        return Ok(TreeNodeRecursion::Stop);
+                    }
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(found)
+}
+
+fn is_of_session(name: &str) -> bool {
     TABLE.iter().any(|(known, aliases, ..)| *known == name || aliases.contains(&name))
 }
 

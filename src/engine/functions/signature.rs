@@ -547,7 +547,7 @@ impl Call<'_> {
 
     /// The statement's time: microseconds since the Unix epoch.
     pub fn now(&self) -> i64 {
-        self.context().map_or(0, |context| context.now)
+        self.context().map_or(0, |context| context.now.micros())
     }
 
     /// Where warnings go; nowhere when the statement has no place for them.

@@ -51,7 +51,7 @@ impl OpenView {
         let each = format!("SELECT COUNT(*) FROM {name} WHERE NOT ({check})");
         let whole = format!("SELECT COUNT(*) FROM ({value}) checked WHERE NOT passed");
         let (environment, _pool) = self.engine.memory.for_query()?;
-        let start = self.engine.front.run(async move {
+        let mut counts = self.engine.front.pull(async move {
             let statement = caller.engine.planner.statement(caller.settings(true));
             let plan = |text: &str| caller.logical(&statement, &caller.query(text)?, &tables);
             let logical = match is_of_all_rows(&plan(&value)?) {
@@ -62,7 +62,6 @@ impl OpenView {
             let physical = statement.physical(&logical).await?;
             caller.engine.front.keep(Executable { statement, logical, physical }).start(environment)
         });
-        let mut counts = self.engine.front.pull(start.await?);
         let mut failing = 0;
         while let Some(batch) = counts.next().await.transpose()? {
             failing += batch.column(0).as_primitive::<Int64Type>().iter().flatten().sum::<i64>();

@@ -9,20 +9,20 @@ pub mod handle;
 mod open;
 pub mod parse;
 pub mod place;
+mod shape;
 pub mod statements;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable as InlinedView;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column as PlanColumn, DataFusionError};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Volatility};
+use datafusion::common::Column as PlanColumn;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use sha2::{Digest, Sha256};
 
 use super::caller::Caller;
@@ -36,16 +36,19 @@ use super::metadata::variables::Variables;
 use super::nearest::{Hint, nearest};
 use super::planner::{Pinned, Tables};
 use super::session::State;
+use super::unpinned::Unpinned;
 use super::{answer, dialect, wildcards};
 use crate::catalog::{self, TableId};
 use crate::views::definition::{Definition, DependencyKind, Materialized};
-use crate::views::lineage::{Declared, Lineage, as_source, sources};
+use crate::views::lineage::{Declared, Lineage};
 use crate::views::notes::Notes;
 use crate::views::provider::{Body, ViewTable};
 use crate::views::runs::Run;
 use crate::views::{self, View, first_128_bits};
+use shape::{Planned, Shape};
 
 pub use open::{Computation, OpenView};
+pub use shape::Shapes;
 
 /// Changes when the meaning of all views does, so that all their units are made anew.
 const MEANING: u32 = 1;
@@ -69,14 +72,10 @@ pub struct Wanted {
     /// Tables, of the lake or made up by the server.
     pub tables: BTreeSet<(String, String)>,
     /// Those that come first are read by those after them.
-    pub views: Vec<Parsed>,
+    pub views: Vec<Arc<Parsed>>,
     /// The tables that views read. No view reads a session's temporary tables.
     pub of_views: BTreeSet<(String, String)>,
 }
-
-/// The lineage of each view, found once for each meaning of it.
-#[derive(Debug, Default)]
-pub struct Lineages(Mutex<HashMap<TableId, (u128, Arc<Lineage>)>>);
 
 impl Caller {
     /// Follows the views among some tables down to what they read.
@@ -134,14 +133,20 @@ impl Caller {
         Ok(())
     }
 
-    fn parse_view(&self, view: &View) -> Result<Parsed> {
+    fn parse_view(&self, view: &View) -> Result<Arc<Parsed>> {
         let definition = view.definition.clone().map_err(Error::from)?;
-        let query = query_of(&definition, self.owner_variables().mode())?;
+        let mode = self.owner_variables().mode();
+        if let Some(known) = self.engine.shapes.parsed(&view.id, &definition, mode) {
+            return Ok(known);
+        }
+        let query = query_of(&definition, mode)?;
         let names = Tables::new(Some(&definition.database));
         let keys = query.tables.iter().map(|name| names.key(name));
         let reads = keys.map(|key| key.map(|(database, name)| TableId { database, name }));
         let reads = reads.collect::<Result<_>>()?;
-        Ok(Parsed { id: view.id.clone(), definition, query: Arc::new(query), reads })
+        let parsed = Arc::new(Parsed { id: view.id.clone(), definition, query: Arc::new(query), reads });
+        self.engine.shapes.keep_parsed(mode, &parsed);
+        Ok(parsed)
     }
 
     /// Plans a view that may not be there yet: its columns, or why it cannot be.
@@ -243,8 +248,37 @@ impl Caller {
         notes: &Arc<Notes>,
         hash_join: bool,
     ) -> Result<Pinned> {
-        let definition = &view.definition;
-        let materialized = definition.materialized.clone().unwrap_or_default();
+        let (plan, shape) = match self.engine.shapes.planned(view, &meaning, tables) {
+            Some(known) => (known.plan.over(tables)?, Arc::clone(&known.shape)),
+            None => self.shape(view, tables, meaning, hash_join)?,
+        };
+        let state = self.engine.planner.statement(self.settings(hash_join)).into_state();
+        let body = Body {
+            id: view.id.clone(),
+            definition: Arc::clone(&view.definition),
+            hash: shape.hash,
+            plan,
+            schema: Arc::clone(&shape.schema),
+            state,
+            declared: shape.declared.clone(),
+        };
+        let lineage = Arc::clone(&shape.lineage);
+        let log = self.engine.views.warehouse.view(&view.id.database, &view.id.name);
+        let published = log.pin().await.map_err(views::Error::from)?.map(|published| (log, published));
+        let holds = self.engine.views.holds.of(&view.id);
+        let provider = ViewTable::new(body, lineage, published, holds, Arc::clone(notes))?;
+        Ok(pinned(view, Arc::clone(&shape.columns), Arc::new(provider)))
+    }
+
+    /// Plans a materialized view, and keeps of it what the next statement can use.
+    fn shape(
+        &self,
+        view: &Parsed,
+        tables: &Tables,
+        meaning: String,
+        hash_join: bool,
+    ) -> Result<(LogicalPlan, Arc<Shape>)> {
+        let materialized = view.definition.materialized.clone().unwrap_or_default();
         let (plan, columns) = self.plan_view(view, tables, hash_join)?;
         check_deterministic(&plan)?;
         let day = day_of(&materialized, &columns)?;
@@ -260,43 +294,16 @@ impl Caller {
         // What is published has passed the CHECKs as they are now.
         hash.update(format!("{:?}", materialized.checks).as_bytes());
         let hash = first_128_bits(hash);
-
         let state = self.engine.planner.statement(self.settings(hash_join)).into_state();
-        let body = Body {
-            id: view.id.clone(),
-            definition: Arc::clone(definition),
-            hash,
-            plan,
-            schema,
-            state,
-            declared,
-        };
-        let lineage = self.lineage(&body, day.as_deref())?;
-        let log = self.engine.views.warehouse.view(&view.id.database, &view.id.name);
-        let published = log.pin().await.map_err(views::Error::from)?.map(|published| (log, published));
-        let holds = self.engine.views.holds.of(&view.id);
-        let provider = ViewTable::new(body, lineage, published, holds, Arc::clone(notes))?;
-        Ok(pinned(view, columns, Arc::new(provider)))
-    }
+        let lineage = Arc::new(Lineage::of(&plan, &state, day.as_deref(), &declared)?);
 
-    /// The lineage of a view, found anew when the view or what it reads has another shape than before.
-    fn lineage(&self, body: &Body, day: Option<&str>) -> Result<Arc<Lineage>> {
-        let mut shape = Sha256::new();
-        shape.update(body.hash.to_le_bytes());
-        for (id, source) in sources(&body.plan)? {
-            let day = as_source(&source).and_then(|source| source.day_column());
-            shape.update(format!("{id} {day:?} {:?}", source.schema()).as_bytes());
+        let shape = Arc::new(Shape { columns: columns.into(), schema, hash, declared, lineage });
+        let read = view.reads.iter().cloned().collect();
+        if let Some(plan) = Unpinned::of(plan.clone(), read, tables)? {
+            let (definition, shape) = (Arc::clone(&view.definition), Arc::clone(&shape));
+            self.engine.shapes.keep_planned(&view.id, Planned { definition, meaning, plan, shape });
         }
-        let shape = first_128_bits(shape);
-        let lineages = &self.engine.lineages.0;
-        let known = lineages.lock().unwrap_or_else(PoisonError::into_inner).get(&body.id).cloned();
-        if let Some((_, lineage)) = known.filter(|(known, _)| *known == shape) {
-            return Ok(lineage);
-        }
-        let lineage = Arc::new(Lineage::of(&body.plan, &body.state, day, &body.declared)?);
-        let mut lineages = lineages.lock().unwrap_or_else(PoisonError::into_inner);
-        lineages.insert(body.id.clone(), (shape, Arc::clone(&lineage)));
-        Ok(lineage)
+        Ok((plan, shape))
     }
 
     fn declared(&self, view: &Parsed, materialized: &Materialized) -> Result<Vec<Declared>> {
@@ -427,23 +434,7 @@ fn day_of(materialized: &Materialized, columns: &[catalog::Column]) -> Result<Op
 
 /// Refuses a query whose answer depends on when, where or by whom it is asked.
 fn check_deterministic(plan: &LogicalPlan) -> Result<()> {
-    let mut found = None;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            expression.apply(|part| {
-                if let Expr::ScalarFunction(call) = part {
-                    let volatile = call.func.signature().volatility == Volatility::Volatile;
-                    if volatile || functions::session::is_of_session(call.func.name()) {
-                        found = Some(call.func.name().to_uppercase());
-                        return Ok(TreeNodeRecursion::Stop);
-                    }
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })
-    .map_err(|error: DataFusionError| Error::from(error))?;
-    match found {
+    match functions::session::changing(plan)?.map(|function| function.to_uppercase()) {
         None => Ok(()),
         Some(function) => Err(Error::Invalid(format!(
             "a materialized view cannot call {function}(): its answer would depend on when, or for whom, it is computed"
@@ -452,14 +443,14 @@ fn check_deterministic(plan: &LogicalPlan) -> Result<()> {
 }
 
 fn inlined(view: &Parsed, plan: LogicalPlan, columns: Vec<catalog::Column>) -> Pinned {
-    pinned(view, columns, Arc::new(InlinedView::new(plan, None)))
+    pinned(view, columns.into(), Arc::new(InlinedView::new(plan, None)))
 }
 
-fn pinned(view: &Parsed, columns: Vec<catalog::Column>, provider: Arc<dyn TableProvider>) -> Pinned {
+fn pinned(view: &Parsed, columns: Arc<[catalog::Column]>, provider: Arc<dyn TableProvider>) -> Pinned {
     Pinned {
         database: view.definition.database.clone(),
         table: view.definition.name.clone(),
-        columns: columns.into(),
+        columns,
         max_characters: Arc::default(),
         provider,
         of_lake: true,

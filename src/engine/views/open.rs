@@ -108,7 +108,7 @@ impl OpenView {
         });
         let stream = start.await?;
         let schema = stream.schema();
-        Ok(Computation { schema, pulled: self.engine.runtime.pull(stream), pool })
+        Ok(Computation { schema, pulled: self.engine.runtime.pull(async { Ok(stream) }), pool })
     }
 }
 

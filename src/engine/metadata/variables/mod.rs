@@ -87,6 +87,13 @@ pub struct Variables {
     privileged: bool,
 }
 
+impl PartialEq for Variables {
+    /// Whether statements mean the same under both.
+    fn eq(&self, other: &Self) -> bool {
+        (Arc::ptr_eq(&self.base, &other.base) || self.base == other.base) && self.own == other.own
+    }
+}
+
 impl Variables {
     /// The values of a new session. `privileged` sessions may SET GLOBAL.
     pub fn new(globals: &Arc<Globals>, privileged: bool) -> Self {

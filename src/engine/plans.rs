@@ -1,0 +1,219 @@
+//! Queries that were asked before: what was made of their texts, for as long as it would be made again. It must not
+//! know how a query is planned, nor how rows are sent.
+//!
+//! Kept is what depends on the text, the settings, and the columns of the tables alone. A query that calls
+//! `NOW()`, `RAND()` or `@@x`, that told a warning when it was planned, or that reads what is no table of the lake,
+//! is not kept.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use moka::sync::Cache;
+
+use super::answer::Column;
+use super::caller::Caller;
+use super::dialect::statement::Query;
+use super::error::Result;
+use super::functions;
+use super::metadata::variables::Variables;
+use super::planner::Tables;
+use super::runtime::Kept;
+use super::session::{Engine, State};
+use super::unpinned::Unpinned;
+use crate::{catalog, views};
+
+/// Longer texts are not kept.
+const TEXT_BYTES_MAX: usize = 16 << 10;
+/// Plans whose constants take more are not kept.
+const CONSTANT_BYTES_MAX: usize = 64 << 10;
+/// What all kept plans may take together, estimated.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// What is kept, by text and default database.
+#[derive(Debug)]
+pub struct Plans(Cache<(Box<str>, Option<String>), Arc<Known>>);
+
+/// A query to answer.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What it asks.
+    pub query: Arc<Query>,
+    /// Its text, when it says all: no values were bound to it.
+    pub text: Option<Box<str>>,
+    /// What was made of it before.
+    pub known: Option<Arc<Known>>,
+}
+
+/// What was made of a query.
+#[derive(Debug)]
+pub struct Known {
+    query: Arc<Query>,
+    variables: Variables,
+    definitions: Definitions,
+    /// Of its constants.
+    bytes: usize,
+    /// What it answers with.
+    pub columns: Vec<Column>,
+    /// What its rows come from.
+    pub source: Source,
+}
+
+/// What is made of a query on its way to a plan that runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// Names resolved.
+    pub logical: &'a LogicalPlan,
+    /// Made cheap.
+    pub optimized: &'a LogicalPlan,
+    /// What it answers with.
+    pub columns: &'a [Column],
+}
+
+/// The tables and views that there are.
+#[derive(Clone, Debug)]
+pub struct Definitions {
+    catalog: Arc<catalog::Snapshot>,
+    views: Arc<views::Snapshot>,
+}
+
+/// What the rows of a query come from.
+#[derive(Debug)]
+pub enum Source {
+    /// It has no tables: its only row.
+    Constants(RecordBatch),
+    /// An optimized plan.
+    Plan(Kept<Unpinned>),
+}
+
+impl From<Query> for Asked {
+    fn from(query: Query) -> Self {
+        Self { query: Arc::new(query), text: None, known: None }
+    }
+}
+
+impl Asked {
+    /// Its only row, if that is known.
+    pub fn constants(&self) -> Option<(Vec<Column>, RecordBatch)> {
+        match self.known.as_deref() {
+            Some(Known { source: Source::Constants(row), columns, .. }) => {
+                Some((columns.clone(), row.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Default for Plans {
+    fn default() -> Self {
+        // A plan takes some twenty times what its text does.
+        let weigher = |(text, _): &(Box<str>, Option<String>), known: &Arc<Known>| {
+            u32::try_from(4096 + text.len() * 20 + known.bytes).unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().weigher(weigher).max_capacity(BYTES_MAX).build())
+    }
+}
+
+impl Plans {
+    /// The query that a text asks, if all that it was made from is as it was.
+    pub fn get(&self, text: &str, engine: &Engine, state: &State) -> Option<Asked> {
+        if text.len() > TEXT_BYTES_MAX || !state.temporary.is_empty() {
+            return None;
+        }
+        let known = self.0.get(&(text.into(), state.database.clone()))?;
+        let same = known.variables == state.variables && known.definitions.are_those_of(engine);
+        same.then(|| Asked { query: Arc::clone(&known.query), text: None, known: Some(known) })
+    }
+
+    /// Keeps what was made of a query, if it lasts. The definitions are those of before it was planned.
+    pub fn keep(
+        &self,
+        caller: &Caller,
+        asked: &Asked,
+        definitions: Definitions,
+        tables: &Tables,
+        Made { logical, optimized, columns }: Made<'_>,
+    ) -> Result<()> {
+        let (engine, state) = (&caller.engine, &caller.state);
+        let short = asked.text.as_ref().filter(|text| text.len() <= TEXT_BYTES_MAX);
+        let Some(text) = short.filter(|_| state.temporary.is_empty()) else { return Ok(()) };
+        let bytes = constant_bytes(optimized)?;
+        if bytes > CONSTANT_BYTES_MAX || functions::session::changing(logical)?.is_some() {
+            return Ok(());
+        }
+        let source = match constants(optimized)? {
+            Some(row) => Source::Constants(row),
+            None => match Unpinned::of(optimized.clone(), BTreeSet::new(), tables)? {
+                Some(plan) => Source::Plan(engine.front.keep(plan)),
+                None => return Ok(()),
+            },
+        };
+        let known = Known {
+            query: Arc::clone(&asked.query),
+            variables: state.variables.clone(),
+            definitions,
+            bytes,
+            columns: columns.to_vec(),
+            source,
+        };
+        self.0.insert((text.clone(), state.database.clone()), Arc::new(known));
+        Ok(())
+    }
+}
+
+impl Known {
+    /// The optimized plan over these tables, and what it answers with; None when they have other columns than before.
+    pub fn over(&self, tables: &Tables) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
+        match &self.source {
+            Source::Plan(plan) if plan.fits(tables) => Ok(Some((plan.over(tables)?, self.columns.clone()))),
+            Source::Plan(_) | Source::Constants(_) => Ok(None),
+        }
+    }
+}
+
+impl Definitions {
+    /// Those of now.
+    pub fn of(engine: &Engine) -> Self {
+        Self { catalog: engine.catalog.snapshot(), views: engine.views.snapshot() }
+    }
+
+    fn are_those_of(&self, engine: &Engine) -> bool {
+        let now = Self::of(engine);
+        Arc::ptr_eq(&self.catalog, &now.catalog) && Arc::ptr_eq(&self.views, &now.views)
+    }
+}
+
+/// What the constants of a plan take.
+fn constant_bytes(plan: &LogicalPlan) -> Result<usize> {
+    let mut bytes = 0;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|part| {
+                if let Expr::Literal(value, _) = part {
+                    bytes += value.size();
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(bytes)
+}
+
+/// The row of a plan that selects constants and reads nothing.
+fn constants(plan: &LogicalPlan) -> Result<Option<RecordBatch>, DataFusionError> {
+    let LogicalPlan::Projection(projection) = plan else { return Ok(None) };
+    let LogicalPlan::EmptyRelation(below) = projection.input.as_ref() else { return Ok(None) };
+    let value = |expression: &Expr| match expression {
+        Expr::Literal(value, _) => Some(value.clone()),
+        Expr::Alias(alias) => alias.expr.as_literal().cloned(),
+        _ => None,
+    };
+    let values: Option<Vec<ScalarValue>> = projection.expr.iter().map(value).collect();
+    let Some(values) = values.filter(|_| below.produce_one_row) else { return Ok(None) };
+    let arrays = values.into_iter().map(|value| value.to_array()).collect::<Result<Vec<_>, _>>()?;
+    let schema = Arc::new(projection.schema.as_arrow().clone());
+    Ok(Some(RecordBatch::try_new(schema, arrays)?))
+}
