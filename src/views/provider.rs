@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Column, ScalarValue};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
@@ -23,10 +23,9 @@ use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast,
 };
-use datafusion::physical_expr::expressions::{Column as PhysicalColumn, cast as physical_cast};
 use datafusion::physical_expr::projection::ProjectionExpr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::{ExecutionPlan, PhysicalExpr};
 use datafusion::prelude::SessionConfig;
 use sha2::{Digest as _, Sha256};
 
@@ -173,12 +172,14 @@ impl ViewTable {
                 Days::At(offsets) => {
                     // A source day is read by the days around it, mirrored.
                     let keep = |days: &[Option<i32>]| {
-                        let mut kept = Vec::with_capacity(days.len());
-                        for day in days {
-                            let readers = readers(*day, offsets);
-                            kept.push(wanted(&readers).contains(&true));
-                        }
-                        kept
+                        let readers: Vec<_> = days.iter().map(|day| readers(*day, offsets)).collect();
+                        // Many days read the same one: all are asked for together, and each once.
+                        let asked: BTreeSet<Option<i32>> = readers.iter().flatten().copied().collect();
+                        let asked = Vec::from_iter(asked);
+                        let kept = wanted(&asked);
+                        let is_kept =
+                            |day: &Option<i32>| asked.binary_search(day).is_ok_and(|place| kept[place]);
+                        readers.iter().map(|readers| readers.iter().any(is_kept)).collect()
                     };
                     self.input_days(input, &keep).await?
                 }
@@ -395,10 +396,10 @@ impl ViewTable {
             return Ok(scan);
         }
         // What is stored has Delta's types, and these may be others.
-        let outputs = wanted.fields().iter().enumerate().map(|(place, field)| {
-            let stored: Arc<dyn PhysicalExpr> = Arc::new(PhysicalColumn::new(field.name(), place));
-            let output = physical_cast(stored, &scan.schema(), field.data_type().clone())?;
-            Ok(ProjectionExpr { expr: output, alias: field.name().clone() })
+        let stored = DFSchema::try_from(scan.schema())?;
+        let outputs = wanted.fields().iter().map(|field| {
+            let expr = self.body.state.create_physical_expr(output(field), &stored)?;
+            Ok(ProjectionExpr { expr, alias: field.name().clone() })
         });
         let outputs = outputs.collect::<Result<Vec<_>>>()?;
         Ok(Arc::new(ProjectionExec::try_new(outputs, scan)?))
@@ -445,9 +446,6 @@ impl ViewTable {
 
     /// The view's columns, of the types that it promises.
     fn outputs(&self) -> Vec<Expr> {
-        let output = |field: &arrow::datatypes::FieldRef| {
-            cast(column(field.name()), field.data_type().clone()).alias(field.name().clone())
-        };
         self.body.schema.fields().iter().map(output).collect()
     }
 }
@@ -569,6 +567,11 @@ impl fmt::Debug for ViewTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ViewTable").field("id", &self.body.id).finish_non_exhaustive()
     }
+}
+
+/// A column of the view, of the type that it promises.
+fn output(field: &FieldRef) -> Expr {
+    cast(column(field.name()), field.data_type().clone()).alias(field.name().clone())
 }
 
 /// The days that read a source day.
