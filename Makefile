@@ -1,5 +1,5 @@
 # `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets; `make test-differential`
-# compares random expressions with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes 300 times
+# compares random statements with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes 300 times
 # and plays new games of changes against views for about an hour; `make test-apps` uses the sample lake with Superset,
 # SQLAlchemy, pandas, Polars and mycli.
 
@@ -20,7 +20,7 @@ test: clients
 	LAKEFRONT_CLIENTS=$(VENV) cargo test -- --skip model::
 	cargo test --test it -- model::
 
-# Random expressions, here and on a server that serves as the oracle; another seed at every run.
+# Random statements, here and on a server that serves as the oracle; another seed at every run.
 ORACLE ?= root@127.0.0.1:3306
 test-differential: clients
 	cargo test --no-run
