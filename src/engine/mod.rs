@@ -24,6 +24,7 @@ mod plans;
 mod recursion;
 mod semijoin;
 mod unpinned;
+mod window_keys;
 mod yielding;
 
 mod admission;
