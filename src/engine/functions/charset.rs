@@ -15,13 +15,20 @@ use super::shown::CASELESS;
 use super::signature::{Call, Function, Types, is_binary, returns};
 
 /// The metadata that names the set of a text which is not in the server's own.
-const KEY: &str = "mysql_character_set";
+pub const CHARACTER_SET: &str = "mysql_character_set";
 
 /// The functions of this file.
 pub fn functions() -> Vec<Function> {
     // `mysql_in_set(x, 'koi8r')`: bytes as a text of the set, or a text put into it.
     vec![
         Function::new("mysql_in_set", 2..=2, returns::text, in_set).marked(mark),
+        // A literal with an introducer, for those who look at how it was written.
+        Function::new("mysql_introduced", 1..=1, returns::first, |call| call.spread(&call.raw(0)?)).marked(
+            |types| {
+                let set = types.fields[0].metadata().get(CHARACTER_SET)?;
+                Some((CHARACTER_SET.to_owned(), set.clone()))
+            },
+        ),
         // A text that compares without case; who compares sees the mark.
         Function::new(
             "mysql_caseless",
@@ -141,12 +148,12 @@ fn unknown(name: &str) -> datafusion::common::DataFusionError {
 /// The mark of a value in a set of its own.
 fn mark(types: &Types<'_>) -> Option<(String, String)> {
     let set = types.string(1)?;
-    (Set::of(set) != Set::Utf8).then(|| (KEY.to_owned(), set.to_owned()))
+    (Set::of(set) != Set::Utf8).then(|| (CHARACTER_SET.to_owned(), set.to_owned()))
 }
 
 /// The name of the set that a field's texts are in.
 pub fn name_of(field: &Field) -> &str {
-    field.metadata().get(KEY).map_or("utf8mb4", String::as_str)
+    field.metadata().get(CHARACTER_SET).map_or("utf8mb4", String::as_str)
 }
 
 fn in_set(call: &Call<'_>) -> Result<ArrayRef> {
@@ -190,7 +197,7 @@ fn in_set(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// The bytes of a column of texts, in the set that its field tells.
 pub fn bytes_of(text: StringViewArray, field: &Field) -> Result<BinaryViewArray> {
-    let Some(name) = field.metadata().get(KEY) else { return Ok(text.to_binary_view()) };
+    let Some(name) = field.metadata().get(CHARACTER_SET) else { return Ok(text.to_binary_view()) };
     let set = Set::of(name);
     let mut column = BinaryViewBuilder::with_capacity(text.len());
     let mut bytes = Vec::new();

@@ -5,13 +5,13 @@
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, Query, UnaryOperator, Value,
-    ValueWithSpan,
+    FunctionArgExpr, FunctionArguments, Ident, Interval, Query, UnaryOperator, Value, ValueWithSpan,
 };
 
 use super::super::Mode;
 use super::super::front::literal_string;
-use super::super::grammar::{CHARACTER_SETS, binary, call, in_character_set, number, string, unary};
+use super::super::grammar::{binary, call, number, string, unary};
+use super::collation::{collated, in_one_collation, introduced};
 use super::tree::children;
 use super::{Columns, Rewriter, count_of, lower, rows_where};
 use crate::engine::error::{Error, Result};
@@ -237,26 +237,6 @@ fn rows_in(condition: &mut Expr) {
     }
 }
 
-/// COLLATE: one that ignores case marks its operand, for those who compare; all others compare by bytes.
-fn collated(operand: Expr, collation: &ObjectName) -> Result<Expr> {
-    let name = collation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
-    let name = name.unwrap_or_default();
-    let known = name == "binary" || CHARACTER_SETS.iter().any(|set| name.starts_with(&format!("{set}_")));
-    match known {
-        true if name.ends_with("_ci") => Ok(call(CASELESS, vec![operand])),
-        true => Ok(operand),
-        false => Err(Error::Collation(name)),
-    }
-}
-
-/// The call that marks what compares without case.
-const CASELESS: &str = "mysql_caseless";
-
-/// Whether an expression was marked as one that compares without case.
-pub(super) fn is_caseless(expression: &Expr) -> bool {
-    matches!(expression, Expr::Function(function) if function.name.to_string() == CASELESS)
-}
-
 /// `(a, b) IN (SELECT …)` as a value: true if a row is equal, unknown if none is but one may be, else false.
 fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
     let columns: Vec<Ident> =
@@ -287,19 +267,6 @@ fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
 /// How many expressions there are in one.
 fn size(expression: &mut Expr) -> usize {
     1 + children(expression).into_iter().map(size).sum::<usize>()
-}
-
-/// `_utf8mb4 x'41'`: a literal in a character set.
-fn introduced(introducer: &str, literal: Expr) -> Result<Expr> {
-    let charset = introducer.strip_prefix('_').unwrap_or(introducer).to_lowercase();
-    match charset.as_str() {
-        "binary" => Ok(call("mysql_cast_binary", vec![literal])),
-        known if CHARACTER_SETS.contains(&known) => Ok(match literal_string(&literal) {
-            Some(_) => literal,
-            None => in_character_set(literal, charset),
-        }),
-        _ => Err(Error::CharacterSet(charset)),
-    }
 }
 
 /// A column, a variable, or a call that MySQL writes without parentheses.
@@ -400,6 +367,7 @@ fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> 
     use BinaryOperator as B;
     let (mut left, mut right) = (left, right);
     if is_comparison(&operator) {
+        in_one_collation([&mut left, &mut right]);
         return compare(left, operator, right);
     }
     let function = match &operator {
@@ -625,7 +593,8 @@ fn in_list(operand: Expr, list: Vec<Expr>, negated: bool) -> Result<Expr> {
 }
 
 /// LIKE. The pattern's escapes are made plain here: only `\%`, `\_` and `\\` remain.
-fn like(negated: bool, operand: Expr, pattern: Expr, escape: Option<ValueWithSpan>) -> Result<Expr> {
+fn like(negated: bool, mut operand: Expr, mut pattern: Expr, escape: Option<ValueWithSpan>) -> Result<Expr> {
+    in_one_collation([&mut operand, &mut pattern]);
     let escape = match escape.map(|escape| escape.value) {
         None | Some(Value::Null) => Some('\\'),
         Some(Value::SingleQuotedString(text)) if text.chars().count() <= 1 => text.chars().next(),

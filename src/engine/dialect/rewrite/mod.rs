@@ -2,6 +2,7 @@
 //!
 //! It knows syntax: names are lower-cased, not resolved; what depends on types is decided when the query is planned.
 
+mod collation;
 mod conversion;
 mod expression;
 mod functions;

@@ -15,7 +15,7 @@ use super::super::front::literal_string;
 use super::super::grammar::call;
 use super::super::statement::Heading;
 use super::super::tokens::offset;
-use super::expression::is_caseless;
+use super::collation::is_caseless;
 use super::tree::window_parts;
 use super::{Columns, Rewriter, lower};
 use crate::engine::error::{Error, Result};
