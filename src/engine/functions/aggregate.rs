@@ -1,21 +1,19 @@
-//! Aggregates under MySQL's names: DataFusion's where the meaning is the same, after MySQL's conversion of the
-//! argument; the bit aggregates and those that collect (in [`super::collect`]) are ours.
+//! Aggregates under MySQL's names: DataFusion's where the meaning is the same; the bit aggregates and those that
+//! collect (in [`super::collect`]) are ours. The dialect converts their arguments to what is aggregated.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, UInt64Type};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::functions_aggregate as datafusion_aggregates;
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
-use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, GroupsAccumulator, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
 };
 
-use super::{collect, udf};
+use super::collect;
 
 /// All aggregates.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -102,25 +100,9 @@ impl AggregateUDFImpl for Spread {
         self.of.create_groups_accumulator(arguments)
     }
 
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        Some(Box::new(|call, info| converted(call, info, &DataType::Float64, "mysql_cast_double")))
+    fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        self.of.create_sliding_accumulator(arguments)
     }
-}
-
-/// An aggregate whose argument is converted by one of our casts before it is taken in.
-pub fn converted(
-    mut call: AggregateFunction,
-    info: &SimplifyContext,
-    to: &DataType,
-    cast: &str,
-) -> Result<Expr> {
-    if let Some(argument) = call.params.args.first_mut()
-        && info.get_data_type(argument)? != *to
-    {
-        let taken = std::mem::replace(argument, Expr::Literal(ScalarValue::Null, None));
-        *argument = udf(cast)?.call(vec![taken]);
-    }
-    Ok(Expr::AggregateFunction(call))
 }
 
 /// Checks that there is one argument; whatever its type is.
@@ -186,6 +168,10 @@ impl AggregateUDFImpl for Bits {
         Ok(vec![Arc::new(Field::new(format_state_name(arguments.name, self.name), DataType::UInt64, true))])
     }
 
+    fn create_sliding_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(SlidingBits { operation: self.operation, rows: 0, ones: [0; 64] }))
+    }
+
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         let distinct = arguments.is_distinct && self.operation == Operation::Xor;
         if distinct {
@@ -193,9 +179,64 @@ impl AggregateUDFImpl for Bits {
         }
         Ok(Box::new(BitsAccumulator { operation: self.operation, value: self.neutral() }))
     }
+}
 
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        Some(Box::new(|call, info| converted(call, info, &DataType::UInt64, "mysql_bits")))
+/// The bits of a window whose first rows leave: how often each is set.
+#[derive(Debug)]
+struct SlidingBits {
+    operation: Operation,
+    rows: i64,
+    ones: [i64; 64],
+}
+
+impl SlidingBits {
+    fn count(&mut self, values: &ArrayRef, by: i64) {
+        for value in values.as_primitive::<UInt64Type>().iter().flatten() {
+            self.rows += by;
+            for (bit, ones) in self.ones.iter_mut().enumerate() {
+                *ones += by * (value >> bit & 1) as i64;
+            }
+        }
+    }
+}
+
+impl Accumulator for SlidingBits {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.count(&values[0], 1);
+        Ok(())
+    }
+
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        self.count(&values[0], -1);
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
+    fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
+        internal_err!("windows are not merged")
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        internal_err!("windows are not merged")
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let is_set = |ones: i64| match self.operation {
+            Operation::And => ones == self.rows,
+            Operation::Or => ones > 0,
+            Operation::Xor => ones % 2 != 0,
+        };
+        let bits = self.ones.iter().enumerate();
+        Ok(ScalarValue::UInt64(Some(
+            bits.fold(0, |value, (bit, ones)| value | u64::from(is_set(*ones)) << bit),
+        )))
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self)
     }
 }
 

@@ -23,7 +23,7 @@ use super::convert::LONGEST;
 use super::error::Error;
 use super::json::document::{self, Json};
 use super::signature::EXTENSION;
-use super::{Context, Warnings, aggregate};
+use super::{Context, Warnings, udf};
 
 /// The aggregates that collect.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
@@ -168,11 +168,20 @@ impl AggregateUDFImpl for Collect {
 
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
         (self.kind == Kind::Concat).then(|| -> AggregateFunctionSimplification {
-            Box::new(|call, info| {
-                aggregate::converted(limited(call, info), info, &DataType::Utf8View, "mysql_cast_char")
-            })
+            Box::new(|call, info| as_text(limited(call, info), info))
         })
     }
+}
+
+/// GROUP_CONCAT of a text.
+fn as_text(mut call: AggregateFunction, info: &SimplifyContext) -> Result<Expr> {
+    if let Some(argument) = call.params.args.first_mut()
+        && info.get_data_type(argument)? != DataType::Utf8View
+    {
+        let taken = std::mem::replace(argument, Expr::Literal(ScalarValue::Null, None));
+        *argument = udf("mysql_cast_char")?.call(vec![taken]);
+    }
+    Ok(Expr::AggregateFunction(call))
 }
 
 /// GROUP_CONCAT with the session's `group_concat_max_len` as its third argument.
@@ -314,19 +323,16 @@ impl Accumulator for Collected {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let mut entries = std::mem::take(&mut self.entries);
-        (self.bytes, self.joined) = (0, 0);
+        // The values stay: a window that grows asks after each row.
         if self.converter.is_some() {
-            entries.sort_by(|left, right| left.0.cmp(&right.0));
+            self.entries.sort_by(|left, right| left.0.cmp(&right.0));
         }
-        if self.distinct {
-            let mut seen = HashSet::new();
-            entries.retain(|(_, value)| seen.insert(value.clone()));
-        }
-        if entries.is_empty() {
+        let mut seen = HashSet::new();
+        let texts = self.entries.iter().map(|(_, value)| &**value);
+        let mut texts = texts.filter(|value| !self.distinct || seen.insert(*value)).peekable();
+        if texts.peek().is_none() {
             return Ok(ScalarValue::Utf8View(None));
         }
-        let texts = entries.iter().map(|(_, value)| &**value);
         let answer = match self.kind {
             Kind::Concat => {
                 let mut joined = String::new();

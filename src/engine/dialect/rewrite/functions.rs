@@ -9,7 +9,9 @@ use sqlparser::ast::{
 
 use super::super::front::literal_string;
 use super::super::grammar::{call, number, string};
-use super::expression::{is_caseless, move_date, truth};
+use super::collation::{in_one_collation, is_caseless};
+use super::expression::{move_date, truth};
+use super::grouping::ordinal;
 use super::tree::children;
 use super::{Rewriter, lower};
 use crate::engine::error::{Error, Result};
@@ -58,12 +60,21 @@ impl Rewriter<'_> {
 fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
     match name {
         "avg" => return average(function),
-        "sum" => return Ok(sum(function)),
+        "sum" => return Ok(converted(function, "mysql_summand")),
+        "bit_and" | "bit_or" | "bit_xor" => return Ok(converted(function, "mysql_bits")),
+        "std" | "stddev" | "stddev_pop" | "stddev_samp" | "variance" | "var_pop" | "var_samp" => {
+            return Ok(converted(function, "mysql_cast_double"));
+        }
         "count" => return Ok(count(function)),
         "group_concat" => return group_concat(function),
         _ => {}
     }
-    let Some(arguments) = plain_arguments(&mut function) else { return Ok(Expr::Function(function)) };
+    let Some(mut arguments) = plain_arguments(&mut function) else { return Ok(Expr::Function(function)) };
+    if matches!(name, "strcmp" | "locate" | "position" | "instr" | "find_in_set")
+        && let [one, other, ..] = arguments.as_mut_slice()
+    {
+        in_one_collation([one, other]);
+    }
     let wrong_count = || Err(Error::ParameterCount(name.to_owned()));
     match name {
         "if" => match <[Expr; 3]>::try_from(arguments) {
@@ -144,7 +155,7 @@ fn coercibility(argument: &Expr) -> u64 {
 }
 
 /// A call's arguments, taken out of it; None when they are not plain expressions.
-fn plain_arguments(function: &mut Function) -> Option<Vec<Expr>> {
+pub(super) fn plain_arguments(function: &mut Function) -> Option<Vec<Expr>> {
     let FunctionArguments::List(list) = &mut function.args else { return None };
     let plain = function.over.is_none()
         && function.filter.is_none()
@@ -188,13 +199,13 @@ fn unit_to_string(function: &mut Function) {
     }
 }
 
-/// Sums of exact numbers are exact: the operand becomes a DECIMAL, or a DOUBLE when it is not exact.
-fn sum(mut function: Function) -> Expr {
+/// An aggregate whose operand becomes what is aggregated: for sums of exact numbers a DECIMAL, so that they are exact.
+fn converted(mut function: Function, to: &str) -> Expr {
     if let FunctionArguments::List(list) = &mut function.args
         && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(operand))] = list.args.as_mut_slice()
     {
         let taken = std::mem::replace(operand, Expr::Value(Value::Null.into()));
-        *operand = call("mysql_summand", vec![taken]);
+        *operand = call(to, vec![taken]);
     }
     Expr::Function(function)
 }
@@ -210,7 +221,7 @@ fn average(function: Function) -> Result<Expr> {
     count.name = ObjectName::from(vec![Ident::new("count")]);
     let mut total = function;
     total.name = ObjectName::from(vec![Ident::new("sum")]);
-    Ok(call("mysql_divide", vec![sum(total), Expr::Function(count)]))
+    Ok(call("mysql_divide", vec![converted(total, "mysql_summand"), Expr::Function(count)]))
 }
 
 /// `COUNT(DISTINCT a, b)` counts rows without NULLs, each once.
@@ -225,12 +236,38 @@ fn count(mut function: Function) -> Expr {
     Expr::Function(function)
 }
 
+/// A number in GROUP_CONCAT's ORDER BY stands for the argument at that place.
+fn order_by_argument(key: &mut Expr, arguments: &[Expr]) -> Result<()> {
+    let Some(digits) = ordinal(key) else { return Ok(()) };
+    let place = digits.parse::<usize>().ok().and_then(|place| place.checked_sub(1));
+    match place.and_then(|place| arguments.get(place)) {
+        // A constant is no place again, and orders nothing.
+        Some(Expr::Value(_)) => *key = Expr::Value(Value::Null.into()),
+        Some(argument) => *key = argument.clone(),
+        None => {
+            return Err(Error::UnknownColumn {
+                column: digits.to_owned(),
+                clause: "order clause".to_owned(),
+                hint: Hint::default(),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// `GROUP_CONCAT(a, b ORDER BY c SEPARATOR s)` is `group_concat(concat(a, b), s ORDER BY c)`.
 fn group_concat(mut function: Function) -> Result<Expr> {
     if let FunctionArguments::List(list) = &mut function.args {
         let mut parts: Vec<Expr> =
             std::mem::take(&mut list.args).into_iter().filter_map(into_expression).collect();
         let mut separator = string(",");
+        for clause in &mut list.clauses {
+            if let FunctionArgumentClause::OrderBy(keys) = clause {
+                for key in keys {
+                    order_by_argument(&mut key.expr, &parts)?;
+                }
+            }
+        }
         list.clauses.retain(|clause| match clause {
             FunctionArgumentClause::Separator(text) => {
                 separator = Expr::Value(text.clone());

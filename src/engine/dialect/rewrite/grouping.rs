@@ -130,13 +130,23 @@ fn expression_of(item: &mut SelectItem) -> Option<&mut Expr> {
 }
 
 /// The number that a key is, if it is one.
-fn ordinal(key: &Expr) -> Option<&str> {
+pub(super) fn ordinal(key: &Expr) -> Option<&str> {
     match key {
         Expr::Value(value) => match &value.value {
             Value::Number(digits, _) if digits.bytes().all(|digit| digit.is_ascii_digit()) => Some(digits),
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// A number with a fraction is no ordinal but a constant, which makes one group and no order.
+fn plain_constant(key: &mut Expr) {
+    if let Expr::Value(value) = key
+        && matches!(value.value, Value::Number(..))
+        && ordinal(key).is_none()
+    {
+        *key = Expr::Value(Value::Null.into());
     }
 }
 
@@ -153,6 +163,7 @@ fn resolve_key(
     {
         column.value.clone_from(name);
     }
+    plain_constant(key);
     let Some(digits) = ordinal(key).map(ToOwned::to_owned) else { return Ok(()) };
     // What an ordinal after `*` stands for is known when the columns are.
     if has_wildcard {
@@ -191,6 +202,7 @@ fn resolve_order(
     has_wildcard: bool,
     renamed: &HashMap<String, String>,
 ) -> Result<()> {
+    plain_constant(key);
     if let Some(digits) = ordinal(key)
         && !has_wildcard
         && !digits.parse::<usize>().is_ok_and(|ordinal| (1..=outputs.len()).contains(&ordinal))

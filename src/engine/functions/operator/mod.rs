@@ -22,7 +22,7 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use super::convert::{self, decimal};
 use super::signature::{Call, Function, Types, returns};
 use super::udf;
-use super::unify::digits;
+use super::unify::{digits, temporal};
 
 /// The type of an instant.
 pub const INSTANT: fn() -> DataType = || DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()));
@@ -39,9 +39,15 @@ pub fn functions() -> Vec<Function> {
     functions
 }
 
-/// What SUM adds: exact numbers as DECIMAL, all others as DOUBLE.
+/// What SUM adds: exact numbers as DECIMAL, dates and times too, all others as DOUBLE.
 fn summand_type(types: &Types<'_>) -> Result<DataType> {
-    Ok(summand_of(types.of(0)))
+    let fraction = types.fraction(0);
+    Ok(match types.of(0) {
+        DataType::Date32 | DataType::Date64 => decimal::data_type(8, 0),
+        DataType::Timestamp(..) => decimal::data_type(14 + fraction, fraction as i8),
+        time if temporal(time) => decimal::data_type(7 + fraction, fraction as i8),
+        other => summand_of(other),
+    })
 }
 
 fn summand_of(data_type: &DataType) -> DataType {
@@ -61,6 +67,9 @@ fn summand_of(data_type: &DataType) -> DataType {
 
 fn summand(call: &Call<'_>) -> Result<ArrayRef> {
     let cells = match call.returns {
+        to if temporal(call.kind(0)) => {
+            arithmetic::moments(call, 0)?.map(|array| Ok(arrow::compute::cast(array, to)?))?
+        }
         DataType::Float64 => call.double(0)?.map(|array| Ok(convert::shared(array.clone())))?,
         // Arrow casts no truth to a decimal, so it is a number first.
         to if matches!(call.kind(0), DataType::Boolean) => {
@@ -74,6 +83,9 @@ fn summand(call: &Call<'_>) -> Result<ArrayRef> {
 /// A number needs no function: Arrow's cast will do, or nothing at all.
 fn plain_summand(mut arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
     let from = info.get_data_type(&arguments[0])?;
+    if temporal(&from) {
+        return Ok(ExprSimplifyResult::Original(arguments));
+    }
     let to = summand_of(&from);
     let Some(argument) = arguments.pop() else { return Ok(ExprSimplifyResult::Original(arguments)) };
     let cast = |expression: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(expression), to.clone()));
