@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::SimplifyContext;
 
-use super::calendar::DAY;
+use super::calendar::{DAY, SECOND};
 use super::cast::{literal_micros, micros_literal};
 use super::convert::temporal::{Read, in_range, midnight};
 use super::zone::Zone;
@@ -21,6 +21,32 @@ pub fn date(arguments: &[Expr], value: &Expr, info: &SimplifyContext) -> Result<
         Some(micros) if micros % DAY == 0 => range(arguments, micros, micros + DAY, info),
         _ => Ok(PreimageResult::None),
     }
+}
+
+/// Seconds or milliseconds compared with microseconds: between two seconds nothing is, so the range is empty there.
+pub fn micros(arguments: &[Expr], value: &Expr, info: &SimplifyContext) -> Result<PreimageResult> {
+    let Some(ScalarValue::TimestampMicrosecond(Some(micros), _)) = value.as_literal() else {
+        return Ok(PreimageResult::None);
+    };
+    let data_type = info.get_data_type(&arguments[0])?;
+    let unit = match &data_type {
+        DataType::Timestamp(TimeUnit::Second, _) => SECOND,
+        DataType::Timestamp(TimeUnit::Millisecond, _) => SECOND / 1000,
+        _ => return Ok(PreimageResult::None),
+    };
+    // The first at or after the value, and the first after it.
+    let (lower, upper) = (-(-micros).div_euclid(unit), micros.div_euclid(unit) + 1);
+    let bound = |count: i64| match &data_type {
+        DataType::Timestamp(TimeUnit::Second, zone) => {
+            ScalarValue::TimestampSecond(Some(count), zone.clone())
+        }
+        DataType::Timestamp(_, zone) => ScalarValue::TimestampMillisecond(Some(count), zone.clone()),
+        _ => ScalarValue::Null,
+    };
+    Ok(PreimageResult::Range {
+        expr: arguments[0].clone(),
+        interval: Box::new(Interval::try_new(bound(lower), bound(upper))?),
+    })
 }
 
 /// `YEAR(t)` compared with a number: from its first day to the next year's.

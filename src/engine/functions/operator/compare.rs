@@ -88,7 +88,7 @@ pub fn comparable(left: Expr, right: Expr, types: (&DataType, &DataType)) -> Res
         // In nanoseconds, as which DataFusion compares them, there is no year 9999.
         (DataType::Date32, DataType::Timestamp(_, None))
         | (DataType::Timestamp(_, None), DataType::Date32) => {
-            Ok((micros(left, types.0), micros(right, types.1)))
+            Ok((micros(left, types.0)?, micros(right, types.1)?))
         }
         (DataType::Boolean, right_type) if right_type.is_numeric() || is_text(right_type) => {
             truth_and_number(left, right, right_type)
@@ -113,9 +113,16 @@ fn bytes(operand: Expr) -> Expr {
     Expr::Cast(Cast::new(Box::new(operand), DataType::Binary))
 }
 
-fn micros(operand: Expr, data_type: &DataType) -> Expr {
-    const MICROS: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
-    if *data_type == MICROS { operand } else { Expr::Cast(Cast::new(Box::new(operand), MICROS)) }
+/// A date and time in microseconds. Of a coarser one it is a function, because DataFusion takes a cast off a column by
+/// cutting the constant next to it: `t >= '10:00:00.5'` would find 10:00:00.
+fn micros(operand: Expr, data_type: &DataType) -> Result<Expr> {
+    Ok(match data_type {
+        DataType::Timestamp(TimeUnit::Microsecond, _) => operand,
+        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, _) => {
+            udf("mysql_micros")?.call(vec![operand])
+        }
+        _ => Expr::Cast(Cast::new(Box::new(operand), DataType::Timestamp(TimeUnit::Microsecond, None))),
+    })
 }
 
 /// A truth and a number or a text: next to 0 and 1 the truth stays bare.
@@ -181,7 +188,7 @@ fn with_temporal(
     other: Expr,
     other_type: &DataType,
 ) -> Result<(Expr, Expr)> {
-    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let in_micros = DataType::Timestamp(TimeUnit::Microsecond, None);
     let cast = |expression: Expr, to: &DataType| Expr::Cast(Cast::new(Box::new(expression), to.clone()));
     let as_datetime = |operand: Expr| -> Result<Expr> {
         let digits = Expr::Literal(ScalarValue::Int64(Some(6)), None);
@@ -189,13 +196,17 @@ fn with_temporal(
     };
     let numeric = other_type.is_numeric() || *other_type == DataType::Boolean;
     if numeric && !is_constant(&other) {
+        let other = if other_type.is_numeric() { other } else { cast(other, &DataType::Int64) };
         return Ok((udf("mysql_cast_double")?.call(vec![moment]), other));
     }
     Ok(match moment_type {
         // An instant is compared with the instant that the session's clocks show.
         DataType::Timestamp(_, Some(_)) => {
             let instant = udf("mysql_instant")?.call(vec![other]);
-            (moment, cast(instant, moment_type))
+            match moment_type {
+                DataType::Timestamp(TimeUnit::Nanosecond, _) => (moment, cast(instant, moment_type)),
+                _ => (micros(moment, moment_type)?, instant),
+            }
         }
         DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64
             if matches!(other_type, DataType::Timestamp(_, Some(_))) =>
@@ -205,10 +216,10 @@ fn with_temporal(
         DataType::Date32 if is_date_only(&other, other_type) => {
             (moment, udf("mysql_cast_date")?.call(vec![other]))
         }
-        DataType::Date32 | DataType::Date64 => (cast(moment, &micros), as_datetime(other)?),
+        DataType::Date32 | DataType::Date64 => (cast(moment, &in_micros), as_datetime(other)?),
         // Finer than microseconds is not shown and reaches few centuries only: compare what is shown.
-        DataType::Timestamp(TimeUnit::Nanosecond, None) => (cast(moment, &micros), as_datetime(other)?),
-        DataType::Timestamp(..) => (moment, as_datetime(other)?),
+        DataType::Timestamp(TimeUnit::Nanosecond, None) => (cast(moment, &in_micros), as_datetime(other)?),
+        DataType::Timestamp(..) => (micros(moment, moment_type)?, as_datetime(other)?),
         _ if is_text(other_type) || numeric => {
             let digits = Expr::Literal(ScalarValue::Int64(Some(6)), None);
             let time = |operand: Expr| -> Result<Expr> {
