@@ -39,6 +39,12 @@ pub fn functions() -> Vec<Function> {
             .preimage(preimage::date),
         Function::new("mysql_cast_datetime", 1..=2, datetime_type, datetime)
             .digits(|types| precision(types).ok().map(Digits::Fraction)),
+        // A date and time in microseconds, whatever its unit is.
+        Function::new("mysql_micros", 1..=1, in_micros, |call| {
+            let cells = call.raw(0)?.map(|array| Ok(arrow::compute::cast(array, call.returns)?))?;
+            call.spread(&cells)
+        })
+        .preimage(preimage::micros),
         Function::new("mysql_cast_time", 1..=2, time_type, time)
             .digits(|types| precision(types).ok().map(Digits::Fraction)),
         Function::new("mysql_cast_json", 1..=1, returns::text, json).json(),
@@ -87,7 +93,7 @@ fn signed(call: &Call<'_>) -> Result<ArrayRef> {
             let value = call.bits(0)?;
             call.ints(|row| Some(value.at(row)? as i64))
         }
-        data_type if is_text(data_type) => {
+        data_type if is_text(data_type) && !call.is_moment(0) => {
             let value = call.text(0)?;
             call.ints(|row| {
                 let text = value.at(row)?;
@@ -216,7 +222,7 @@ fn decimals(
             .map(|index| row(index).map(|value| fit(value, true, &|| text_of(value))))
             .collect());
     }
-    if kind.is_floating() {
+    if kind.is_floating() || call.is_moment(argument) {
         let value = call.double(argument)?;
         let row = |row| value.at(row).map(Decimal::from_double);
         return Ok((0..call.rows)
@@ -305,6 +311,13 @@ fn precision(types: &Types<'_>) -> Result<u8> {
 
 fn datetime_type(types: &Types<'_>) -> Result<DataType> {
     Ok(returns::datetime(precision(types)?))
+}
+
+fn in_micros(types: &Types<'_>) -> Result<DataType> {
+    Ok(match types.of(0) {
+        DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
+        _ => DataType::Timestamp(TimeUnit::Microsecond, None),
+    })
 }
 
 fn datetime(call: &Call<'_>) -> Result<ArrayRef> {

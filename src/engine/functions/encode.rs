@@ -7,6 +7,7 @@ use sha1::Digest;
 
 use super::convert;
 use super::signature::{Call, Function, is_binary, is_text, returns};
+use super::unify;
 
 /// The functions of encodings.
 pub fn functions() -> Vec<Function> {
@@ -41,7 +42,11 @@ pub fn write_hex(bytes: &[u8], upper: bool, out: &mut String) {
 /// A number as hexadecimal digits, a string as those of its bytes.
 fn hex(call: &Call<'_>) -> Result<ArrayRef> {
     if call.kind(0).is_numeric() || matches!(call.kind(0), DataType::Boolean) {
-        return in_base(call, 16);
+        let bits = call.bits(0)?;
+        return call.texts(|row, out| {
+            write_in_base(bits.at(row)?, 16, out);
+            Some(())
+        });
     }
     let bytes = call.bytes(0)?;
     call.texts(|row, out| {
@@ -91,13 +96,19 @@ fn write_in_base(value: u64, base: u64, out: &mut String) {
     out.extend(digits[start..].iter().map(|digit| char::from(*digit)));
 }
 
+/// BIN and OCT read the digits that a text begins with, as CONV does, of whatever is no integer: 3 of 3.7, 2026 of a
+/// date.
 fn in_base(call: &Call<'_>, base: u64) -> Result<ArrayRef> {
-    // BIN and OCT read the digits that a date's text begins with, as CONV does; HEX never comes here with one.
-    if super::unify::temporal(call.kind(0)) {
+    let kind = call.kind(0);
+    if kind.is_decimal() || kind.is_floating() || unify::temporal(kind) || call.is_moment(0) {
         let text = call.text(0)?;
         return call.texts(|row, out| {
-            let (number, _) = super::convert::number::prefix_int(text.at(row)?);
-            write_in_base(number.clamp(0, u64::MAX.into()) as u64, base, out);
+            let (number, _) = convert::number::prefix_int(text.at(row)?);
+            let bits = match number {
+                ..0 => number.max(i64::MIN.into()) as i64 as u64,
+                _ => u64::try_from(number).unwrap_or(u64::MAX),
+            };
+            write_in_base(bits, base, out);
             Some(())
         });
     }

@@ -389,8 +389,13 @@ fn time_difference(call: &Call<'_>) -> Result<ArrayRef> {
         }
         value.clamp(-LONGEST_TIME, LONGEST_TIME)
     };
+    let has_day_only = |kind: &DataType| matches!(kind, DataType::Date32 | DataType::Date64);
     let (left, right) = (call.kind(0), call.kind(1));
-    if is_time(left) && is_date(right) || is_date(left) && is_time(right) {
+    // A TIME, a DATE and a DATETIME are of three kinds.
+    if is_time(left) && is_date(right)
+        || is_date(left) && is_time(right)
+        || is_date(left) && is_date(right) && has_day_only(left) != has_day_only(right)
+    {
         return call.times(|_| None);
     }
     if is_date(left) && is_date(right) {

@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, Float64T
 use arrow::error::ArrowError;
 use datafusion::common::Result;
 
+use super::super::convert::decimal::Decimal;
 use super::super::convert::{Cells, decimal, shared, temporal};
 use super::super::shown::{self, Digits};
 use super::super::signature::{Call, Function, Types, digits};
@@ -316,10 +317,16 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
             left.wrapping_div(right).to_i128().map(Some).ok_or_else(|| call.out_of_range("BIGINT"))
         })
     } else {
-        let (left, right) = (call.double(0)?, call.double(1)?);
+        // Doubles are the decimals that they are written as: -0.01 DIV -0.00001 is 1000, which doubles miss.
+        let (left, right) = (written(call, 0)?, written(call, 1)?);
+        let (left_double, right_double) = (call.double(0)?, call.double(1)?);
         Box::new(move |row| {
-            let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
-            Ok(if right == 0.0 { by_zero(call) } else { Some((left / right).trunc() as i128) })
+            let (Some(left), Some(right)) = (left(row), right(row)) else { return Ok(None) };
+            if right.value == i256::ZERO {
+                return Ok(by_zero(call));
+            }
+            let inexact = || Some((left_double.at(row)? / right_double.at(row)?).trunc() as i128);
+            Ok(whole_quotient(left, right).or_else(inexact))
         })
     };
     if *call.returns == DataType::UInt64 {
@@ -331,6 +338,31 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
             quotient(row)?.map(|value| i64::try_from(value).map_err(|_| too_large())).transpose()
         })
     }
+}
+
+/// The quotient of two decimals without its fraction, if it can be computed exactly. The second one is not zero.
+fn whole_quotient(left: Decimal, right: Decimal) -> Option<i128> {
+    let scale = left.scale.max(right.scale);
+    left.rescaled(scale)?.value.wrapping_div(right.rescaled(scale)?.value).to_i128()
+}
+
+/// An operand's values by their rows.
+type Decimals = Box<dyn Fn(usize) -> Option<Decimal>>;
+
+/// An operand as decimals: exact ones as they are, doubles and texts as they are written.
+fn written(call: &Call<'_>, argument: usize) -> Result<Decimals> {
+    let kind = call.kind(argument);
+    if kind.is_integer()
+        || kind.is_decimal()
+        || kind.is_null()
+        || *kind == DataType::Boolean
+        || is_moment(kind)
+    {
+        let (cells, scale) = wide(call, argument)?;
+        return Ok(Box::new(move |row| cells.at(row).map(|value| Decimal { value, scale })));
+    }
+    let cells = call.double(argument)?;
+    Ok(Box::new(move |row| cells.at(row).map(Decimal::from_double)))
 }
 
 fn negate(call: &Call<'_>) -> Result<ArrayRef> {
@@ -408,6 +440,11 @@ fn narrow(call: &Call<'_>, argument: usize) -> Result<Option<(Cells<Decimal128Ar
 fn wide(call: &Call<'_>, argument: usize) -> Result<(Cells<Decimal256Array>, i8)> {
     let scale = exact_digits(call.field(argument)).1;
     Ok((plain(call, argument)?.map(decimal::wide)?, scale))
+}
+
+/// Dates and times as the exact numbers that SUM adds.
+pub fn moments(call: &Call<'_>, argument: usize) -> Result<Cells<ArrayRef>> {
+    plain(call, argument)
 }
 
 /// Whether a type is a time, or a date and time: exact numbers, with a fraction of the second no integers.
