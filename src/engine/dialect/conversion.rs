@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ExprSchema, Result};
@@ -17,14 +17,17 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use super::dependent::DependentJoins;
-use super::digits::ShownDigits;
+use super::digits::{ShownDigits, shown_type};
 use super::membership;
-use crate::engine::functions::control::convert_from;
+use crate::engine::functions::charset::CHARACTER_SET;
+use crate::engine::functions::control::{convert_from, with_digits};
+use crate::engine::functions::convert::temporal::MOMENT;
 use crate::engine::functions::operator::compare::{
     agree, as_json, comparable, comparison, is_json, type_of, with_json,
 };
-use crate::engine::functions::shown::CASELESS;
-use crate::engine::functions::signature::{is_binary, is_text};
+use crate::engine::functions::shown::{self, CASELESS, Digits, tells};
+use crate::engine::functions::signature::digits::widest;
+use crate::engine::functions::signature::{EXTENSION, is_binary, is_text};
 use crate::engine::functions::udf;
 use crate::engine::functions::unify::unify;
 
@@ -188,22 +191,26 @@ fn convert_in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>>
         return Ok(Transformed::no(Expr::InList(list)));
     };
     let types: Vec<Option<DataType>> = list.list.iter().map(|item| type_of(item, schema)).collect();
-    if types.iter().all(|item| item.as_ref().is_none_or(|item| agree(&operand_type, item))) {
+    let known: Vec<&DataType> = types.iter().flatten().collect();
+    // Next to a double a decimal of the same list would become one.
+    let mixed = known.iter().any(|item| item.is_decimal()) && known.iter().any(|item| item.is_floating());
+    if !mixed && known.iter().all(|item| agree(&operand_type, item)) {
         return Ok(Transformed::no(Expr::InList(list)));
     }
-    let mut groups: Vec<(Expr, Vec<Expr>)> = Vec::new();
+    let mut groups: Vec<(Expr, bool, Vec<Expr>)> = Vec::new();
     for (item, item_type) in list.list.into_iter().zip(types) {
         let operand = list.expr.as_ref().clone();
+        let floats = item_type.as_ref().is_some_and(DataType::is_floating);
         let (operand, item) = match item_type {
             Some(item_type) => comparable(operand, item, (&operand_type, &item_type))?,
             None => (operand, item),
         };
-        match groups.iter_mut().find(|(known, _)| *known == operand) {
-            Some((_, items)) => items.push(item),
-            None => groups.push((operand, vec![item])),
+        match groups.iter_mut().find(|group| group.0 == operand && group.1 == floats) {
+            Some((.., items)) => items.push(item),
+            None => groups.push((operand, floats, vec![item])),
         }
     }
-    let lists = groups.into_iter().map(|(operand, items)| operand.in_list(items, false));
+    let lists = groups.into_iter().map(|(operand, _, items)| operand.in_list(items, false));
     let any = disjunction(lists).unwrap_or_else(|| datafusion::prelude::lit(false));
     Ok(Transformed::yes(if list.negated { not(any) } else { any }))
 }
@@ -244,18 +251,67 @@ fn convert_in_subquery(subquery: InSubquery, schema: &DFSchema) -> Result<Transf
     Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(Box::new(operand), converted, subquery.negated))))
 }
 
-/// UNION's columns take MySQL's type for all its inputs where DataFusion has no common one or another.
+/// What a column of a UNION becomes where its inputs differ.
+struct Common {
+    /// MySQL's type for all of them, where DataFusion has no common one or another.
+    data_type: Option<DataType>,
+    /// The digits that all of them show, where what is told of some is not true of the others; none when their number
+    /// is not fixed.
+    digits: Option<Option<Digits>>,
+}
+
+/// What metadata tells of a column: its digits, and its marks. DataFusion would keep for all inputs what one tells.
+fn told(field: &Field) -> (Option<Digits>, [Option<&String>; 4]) {
+    let fraction = || shown::fraction(field).filter(|_| shown::is_told(field)).map(Digits::Fraction);
+    let digits = shown::decimals(field).map(Digits::Decimals).or_else(fraction);
+    (digits, [EXTENSION.0, CASELESS, CHARACTER_SET, MOMENT].map(|key| field.metadata().get(key)))
+}
+
+/// What is told of a column of which nothing is.
+const NOTHING: (Option<Digits>, [Option<&String>; 4]) = (None, [None; 4]);
+
+impl Common {
+    fn of(fields: &[FieldRef]) -> Self {
+        let types = fields.iter().map(|field| field.data_type());
+        let mixed = types.clone().any(|data_type| !alike(fields[0].data_type(), data_type));
+        let data_type = mixed.then(|| unify(types));
+        let mut values = fields.iter().filter(|field| !field.data_type().is_null());
+        let first = values.next().map_or(NOTHING, |field| told(field));
+        let differs = values.any(|field| told(field) != first);
+        let result = data_type.as_ref().unwrap_or_else(|| fields[0].data_type());
+        let digits = differs.then(|| widest(fields).filter(|digits| tells(result, *digits)));
+        Self { data_type, digits }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.data_type.is_none() && self.digits.is_none()
+    }
+
+    fn convert(&self, column: Expr, field: &Field) -> Result<Expr> {
+        let converted = match &self.data_type {
+            Some(to) => convert_from(column, field.data_type(), to)?,
+            None => column,
+        };
+        match self.digits {
+            Some(digits) if digits.is_some() || told(field) != NOTHING => with_digits(converted, digits),
+            _ => Ok(converted),
+        }
+    }
+}
+
+/// UNION's columns take one type and one number of digits for all its inputs.
 fn convert_union(union: Union) -> Result<Transformed<LogicalPlan>> {
     let width = union.schema.fields().len();
-    let to: Vec<Option<DataType>> = (0..width)
+    let common: Vec<Common> = (0..width)
         .map(|column| {
-            let types: Vec<&DataType> =
-                union.inputs.iter().map(|input| input.schema().field(column).data_type()).collect();
-            let mixed = types.iter().any(|data_type| !alike(types[0], data_type));
-            mixed.then(|| unify(types))
+            let shown = |input: &Arc<LogicalPlan>| -> FieldRef {
+                let field = input.schema().field(column).as_ref().clone();
+                Arc::new(field.with_data_type(shown_type(input, column)))
+            };
+            Common::of(&union.inputs.iter().map(shown).collect::<Vec<_>>())
         })
         .collect();
-    if to.iter().all(Option::is_none) {
+    if common.iter().all(Common::is_plain) {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
     let inputs = union
@@ -265,16 +321,14 @@ fn convert_union(union: Union) -> Result<Transformed<LogicalPlan>> {
             let columns = input
                 .schema()
                 .iter()
-                .zip(&to)
-                .map(|((qualifier, field), to)| {
+                .zip(&common)
+                .map(|((qualifier, field), common)| {
                     let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-                    match to {
-                        Some(to) if to != field.data_type() => {
-                            let converted = convert_from(column, field.data_type(), to)?;
-                            Ok(converted.alias_qualified(qualifier.cloned(), field.name()))
-                        }
-                        _ => Ok(column),
-                    }
+                    let converted = common.convert(column.clone(), field)?;
+                    Ok(match converted == column {
+                        true => column,
+                        false => converted.alias_qualified(qualifier.cloned(), field.name()),
+                    })
                 })
                 .collect::<Result<Vec<_>>>()?;
             Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(columns, input)?)))

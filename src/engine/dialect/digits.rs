@@ -155,6 +155,22 @@ fn outputs(
         .collect()
 }
 
+/// The type of a column with the digits that it will show.
+pub fn shown_type(plan: &LogicalPlan, index: usize) -> DataType {
+    let data_type = plan.schema().field(index).data_type();
+    let LogicalPlan::Projection(projection) = plan else { return data_type.clone() };
+    if !data_type.is_decimal() || !divides(&projection.expr[index]) {
+        return data_type.clone();
+    }
+    let input = &projection.input;
+    let scope = Scope { schema: input.schema().as_ref().clone(), below: unrounded(input) };
+    let (precision, scale) = digits(data_type);
+    match scope.shown(&projection.expr[index]) {
+        Some(shown) if shown < scale => rounded_type(precision, scale, shown),
+        _ => data_type.clone(),
+    }
+}
+
 struct Scope {
     schema: DFSchema,
     below: HashMap<Column, i8>,

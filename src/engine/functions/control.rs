@@ -9,10 +9,11 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{Expr, ExprSchemable, when};
+use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 
 use super::convert::{self, Cells};
 use super::error::Error;
+use super::shown::{Digits, tells};
 use super::signature::{Call, Function, Types, digits, is_text, returns};
 use super::udf;
 use super::unify::{temporal, unify};
@@ -44,6 +45,8 @@ pub fn functions() -> Vec<Function> {
             .digits(|types| digits::widest(types.fields)),
         Function::new("interval", 2.., returns::int, interval),
         Function::new("mysql_only_row", 1..=1, returns::boolean, only_row),
+        Function::new("mysql_shown", 3..=3, returns::first, |call| call.spread(&call.raw(0)?))
+            .digits(|types| Digits::of(types.string(1)?, u8::try_from(types.integer(2)?).ok()?)),
         Function::new("mysql_convert", 2..=2, |types| Ok(types.of(1).clone()), converted),
     ]
 }
@@ -102,6 +105,8 @@ pub fn as_type(array: &ArrayRef, field: &Field, to: &DataType, call: &Call<'_>) 
             convert::shared(convert::temporal::datetime(array, call)?)
         }
         DataType::Duration(_) => convert::shared(convert::temporal::time(array, call)?),
+        // Arrow casts no truth to a decimal, so it is a number first.
+        _ if matches!(array.data_type(), DataType::Boolean) => convert::shared(convert::int(array, call)?),
         _ => ArrayRef::clone(array),
     };
     Ok(arrow::compute::cast(&converted, to)?)
@@ -150,21 +155,45 @@ fn if_as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimpli
         DataType::Boolean => condition,
         _ => udf("mysql_truth")?.call(vec![condition]),
     };
+    let digits = shown_digits([&then, &otherwise], &to, info)?;
     let case =
         when(condition, convert_expr(then, &to, info)?).otherwise(convert_expr(otherwise, &to, info)?)?;
-    Ok(ExprSimplifyResult::Simplified(case))
+    Ok(ExprSimplifyResult::Simplified(showing(case, digits)?))
+}
+
+/// The digits that a CASE of these results shows, where its type does not tell.
+pub fn shown_digits<'a>(
+    results: impl IntoIterator<Item = &'a Expr>,
+    to: &DataType,
+    info: &SimplifyContext,
+) -> Result<Option<Digits>> {
+    let fields = results.into_iter().map(|result| Ok(result.to_field(info.schema())?.1));
+    let fields = fields.collect::<Result<Vec<_>>>()?;
+    Ok(digits::widest(&fields).filter(|digits| tells(to, *digits)))
+}
+
+/// A CASE as a value that shows so many digits: DataFusion's own keeps no metadata.
+pub fn showing(case: Expr, digits: Option<Digits>) -> Result<Expr> {
+    if digits.is_none() { Ok(case) } else { with_digits(case, digits) }
+}
+
+/// An expression that shows so many digits, or as many as each value has, whatever it showed before.
+pub fn with_digits(expression: Expr, digits: Option<Digits>) -> Result<Expr> {
+    let (key, count) = digits.map_or(("", 0), |digits| (digits.key(), digits.count()));
+    Ok(udf("mysql_shown")?.call(vec![expression, lit(key), lit(i64::from(count))]))
 }
 
 fn first_as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
     let types = arguments.iter().map(|argument| info.get_data_type(argument)).collect::<Result<Vec<_>>>()?;
     let to = unify(&types);
+    let digits = shown_digits(&arguments, &to, info)?;
     let mut arguments = arguments.into_iter().rev();
     let Some(last) = arguments.next() else { return internal_err!("COALESCE has arguments") };
     let mut chain = convert_expr(last, &to, info)?;
     for argument in arguments {
         chain = when(argument.clone().is_not_null(), convert_expr(argument, &to, info)?).otherwise(chain)?;
     }
-    Ok(ExprSimplifyResult::Simplified(chain))
+    Ok(ExprSimplifyResult::Simplified(showing(chain, digits)?))
 }
 
 fn is_null(call: &Call<'_>) -> Result<ArrayRef> {
@@ -267,7 +296,7 @@ impl Comparison {
                 let wide = |argument| {
                     call.raw(argument)?.map(|array| {
                         let wide = DataType::Decimal256(76, convert::decimal::scale(&unified));
-                        let numbers = arrow::compute::cast(array, &wide)?;
+                        let numbers = as_type(array, call.field(argument), &wide, call)?;
                         Ok(arrow::array::AsArray::as_primitive::<arrow::datatypes::Decimal256Type>(&numbers)
                             .clone())
                     })

@@ -18,7 +18,15 @@ pub enum Digits {
 }
 
 impl Digits {
-    fn key(self) -> &'static str {
+    /// Digits by their key and count, as [`Digits::key`] and [`Digits::count`] tell them.
+    pub fn of(key: &str, count: u8) -> Option<Self> {
+        [Self::Fraction(count), Self::Decimals(count), Self::Integer(count)]
+            .into_iter()
+            .find(|digits| digits.key() == key)
+    }
+
+    /// The metadata that tells them.
+    pub fn key(self) -> &'static str {
         match self {
             Self::Fraction(_) => FRACTION,
             Self::Decimals(_) => DECIMALS,
@@ -26,7 +34,8 @@ impl Digits {
         }
     }
 
-    fn count(self) -> u8 {
+    /// How many.
+    pub fn count(self) -> u8 {
         match self {
             Self::Fraction(count) | Self::Decimals(count) | Self::Integer(count) => count,
         }
@@ -49,7 +58,7 @@ pub fn with_digits(mut field: Field, digits: Option<Digits>) -> Field {
 }
 
 /// Whether digits say something of a type that it does not say itself.
-fn tells(data_type: &DataType, digits: Digits) -> bool {
+pub fn tells(data_type: &DataType, digits: Digits) -> bool {
     match digits {
         Digits::Fraction(count) => {
             matches!(unit(data_type), Some(of_type) if of_type == unit_of(count) && own(of_type) != count)

@@ -18,11 +18,11 @@ pub fn pair(left: &DataType, right: &DataType) -> DataType {
         BinaryView, Boolean, Date32, Decimal128, Duration, Float32, Float64, Int64, Null, Timestamp, UInt64,
         Utf8View,
     };
-    match (left, right) {
-        (Null, other) | (other, Null) => plain(other),
-        _ if plain(left) == plain(right) => plain(left),
-        _ if is_binary(left) || is_binary(right) => BinaryView,
-        _ if is_text(left) || is_text(right) => Utf8View,
+    match (&plain(left), &plain(right)) {
+        (Null, other) | (other, Null) => other.clone(),
+        (left, right) if left == right => left.clone(),
+        (left, right) if is_binary(left) || is_binary(right) => BinaryView,
+        (left, right) if is_text(left) || is_text(right) => Utf8View,
         (Timestamp(left, None), Timestamp(right, None)) => Timestamp(*left.max(right), None),
         (Timestamp(left, Some(zone)), Timestamp(right, Some(_))) => {
             Timestamp(*left.max(right), Some(Arc::clone(zone)))
@@ -34,10 +34,10 @@ pub fn pair(left: &DataType, right: &DataType) -> DataType {
         }
         (Date32, Duration(unit)) | (Duration(unit), Date32) => Timestamp(*unit, None),
         (Duration(left), Duration(right)) => Duration(*left.max(right)),
-        _ if temporal(left) || temporal(right) => Utf8View,
+        (left, right) if temporal(left) || temporal(right) => Utf8View,
         (Float32, Float32) => Float32,
-        _ if left.is_floating() || right.is_floating() => Float64,
-        _ if left.is_decimal() || right.is_decimal() => {
+        (left, right) if left.is_floating() || right.is_floating() => Float64,
+        (left, right) if left.is_decimal() || right.is_decimal() => {
             let ((left, left_scale), (right, right_scale)) = (digits(left), digits(right));
             let scale = left_scale.max(right_scale);
             let whole = (left as i8 - left_scale).max(right as i8 - right_scale);
@@ -45,14 +45,11 @@ pub fn pair(left: &DataType, right: &DataType) -> DataType {
             let whole = whole.clamp(0, 76);
             decimal::data_type((whole + scale).clamp(1, 76) as u8, scale.min(76 - whole))
         }
-        (Boolean, other) | (other, Boolean) if other.is_integer() => {
-            if *other == UInt64 {
-                UInt64
-            } else {
-                Int64
-            }
+        // A truth is a signed integer.
+        (UInt64, other) | (other, UInt64) if other.is_signed_integer() || *other == Boolean => {
+            Decimal128(20, 0)
         }
-        (UInt64, other) | (other, UInt64) if other.is_signed_integer() => Decimal128(20, 0),
+        (Boolean, other) | (other, Boolean) if other.is_integer() => Int64,
         (left, right) if left.is_unsigned_integer() && right.is_unsigned_integer() => UInt64,
         (left, right) if left.is_integer() && right.is_integer() => Int64,
         _ => Utf8View,
@@ -127,8 +124,14 @@ mod tests {
             DataType::Timestamp(TimeUnit::Second, None),
             DataType::Timestamp(TimeUnit::Second, None),
         );
+        check(
+            DataType::Date32,
+            DataType::Time64(TimeUnit::Microsecond),
+            DataType::Timestamp(TimeUnit::Microsecond, None),
+        );
         check(DataType::Date32, DataType::Int64, DataType::Utf8View);
         check(DataType::Null, DataType::Date32, DataType::Date32);
         check(DataType::Boolean, DataType::Int32, DataType::Int64);
+        check(DataType::Boolean, DataType::UInt64, DataType::Decimal128(20, 0));
     }
 }
