@@ -396,6 +396,7 @@ impl Caller {
                 cte_max_recursion_depth: self.state.variables.cte_max_recursion_depth(),
                 locks: Some(Arc::clone(&self.state.locks)),
                 assigned: Arc::clone(&self.state.assigned),
+                ..Context::default()
             },
             hash_join,
         }

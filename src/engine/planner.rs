@@ -38,6 +38,7 @@ use super::memory::Limits;
 use super::nearest::Hint;
 use super::recursion::LimitRecursion;
 use super::semijoin::SemiJoinsFirst;
+use super::window_keys::PlainWindowKeys;
 use super::yielding::YieldInJoins;
 use crate::catalog;
 use crate::config::Config;
@@ -74,6 +75,7 @@ impl Planner {
             .with_expr_planners(expr_planners)
             .with_analyzer_rules(analyzer_rules)
             .with_optimizer_rule(Arc::new(SemiJoinsFirst))
+            .with_optimizer_rule(Arc::new(PlainWindowKeys))
             .with_physical_optimizer_rules(physical_rules())
             .build();
         let aggregate = over(SessionStateDefaults::default_aggregate_functions(), aggregate);
@@ -101,7 +103,9 @@ impl Planner {
             options.execution.batch_size =
                 ConfigNonZeroUsize::try_new(limits.rows_per_batch).expect("batches have rows");
         }
-        options.extensions.insert(settings.context);
+        // A part of the query has several columns of functions at once, and each batch is gone before the next is made.
+        let bytes_per_column_max = self.limits.bytes / self.limits.partitions / 4;
+        options.extensions.insert(functions::Context { bytes_per_column_max, ..settings.context });
         // Functions see the options of the statement through its execution properties.
         let options = Arc::clone(state.config_options());
         let properties = state.execution_props_mut();

@@ -135,3 +135,18 @@ async fn a_query_that_needs_more_disk_than_it_may_use_fails_and_leaves_none_used
     assert_eq!(count, Some(ROWS));
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_make_no_more_for_a_batch_of_rows_than_a_query_may_use() {
+    let (_lake, server) = server(|_| {}).await;
+    let mut client = server.connect().await;
+    // 600 KB for each of some hundred rows.
+    for value in ["REPEAT(text, 5000)", "LPAD(text, 600000, 'x')", "UNHEX(REPEAT(text, 10000))"] {
+        let query = format!("SELECT SUM(LENGTH({value})) FROM lake.big");
+        assert_eq!(code(client.query_drop(&query).await), 1038, "{value}");
+    }
+    let length: Option<u64> =
+        client.query_first("SELECT SUM(LENGTH(REPEAT(text, 2))) FROM lake.big").await.unwrap();
+    assert_eq!(length, Some(ROWS as u64 * 120 * 2));
+    server.stop().await;
+}

@@ -113,6 +113,8 @@ pub struct Context {
     pub locks: Option<Arc<locks::SessionLocks>>,
     /// What the statement assigns to user variables while it runs.
     pub assigned: Arc<Assigned>,
+    /// Bytes that a function may make for one batch of rows: `REPEAT('x', 1e7)` for thousands of rows is an error.
+    pub bytes_per_column_max: usize,
 }
 
 /// A time that remembers whether somebody asked for it.
@@ -161,6 +163,7 @@ impl Default for Context {
             cte_max_recursion_depth: 1000,
             locks: None,
             assigned: Arc::default(),
+            bytes_per_column_max: 16 * convert::LONGEST,
         }
     }
 }

@@ -19,7 +19,7 @@ use arrow::datatypes::{
 };
 use arrow::util::display::array_value_to_string;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue, resources_err};
 use datafusion::logical_expr::preimage::PreimageResult;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
@@ -480,10 +480,15 @@ impl Call<'_> {
         matches!(&self.arguments[argument], ColumnarValue::Scalar(ScalarValue::Binary(Some(_))))
     }
 
+    /// Whether an argument is a text that is a date and time where a number is asked for.
+    pub fn is_moment(&self, argument: usize) -> bool {
+        is_text(self.kind(argument)) && self.field(argument).metadata().contains_key(temporal::MOMENT)
+    }
+
     /// An argument as it is read where a number is asked for.
     fn numeric(&self, argument: usize) -> Result<Cells<ArrayRef>> {
         let raw = self.raw(argument)?;
-        match is_text(self.kind(argument)) && self.field(argument).metadata().contains_key(temporal::MOMENT) {
+        match self.is_moment(argument) {
             true => raw.map(|array| temporal::packed_texts(array, self)),
             false => Ok(raw),
         }
@@ -596,14 +601,29 @@ impl Call<'_> {
     ) -> Result<ArrayRef> {
         let mut column = StringViewBuilder::with_capacity(self.rows);
         let mut text = String::new();
+        let mut bytes = 0;
         for index in 0..self.rows {
             text.clear();
             match row(index, &mut text)? {
-                Some(()) => column.append_value(&text),
+                Some(()) => {
+                    self.grow(&mut bytes, text.len())?;
+                    column.append_value(&text);
+                }
                 None => column.append_null(),
             }
         }
         Ok(Arc::new(column.finish()))
+    }
+
+    /// Counts the bytes of an answer: many long values are more than a query may use, which one is not.
+    fn grow(&self, bytes: &mut usize, by: usize) -> Result<()> {
+        let most = self.context().map_or(usize::MAX, |context| context.bytes_per_column_max);
+        *bytes += by;
+        if *bytes > most.max(convert::LONGEST) {
+            let function = self.function;
+            return resources_err!("{function}() makes more than {most} bytes of {} rows", self.rows);
+        }
+        Ok(())
     }
 
     /// A column of slices of other columns' texts.
@@ -618,11 +638,14 @@ impl Call<'_> {
     /// A column of binary strings.
     pub fn blobs(&self, mut row: impl FnMut(usize, &mut Vec<u8>) -> Option<()>) -> Result<ArrayRef> {
         let mut column = BinaryViewBuilder::with_capacity(self.rows);
-        let mut bytes = Vec::new();
+        let (mut value, mut bytes) = (Vec::new(), 0);
         for index in 0..self.rows {
-            bytes.clear();
-            match row(index, &mut bytes) {
-                Some(()) => column.append_value(&bytes),
+            value.clear();
+            match row(index, &mut value) {
+                Some(()) => {
+                    self.grow(&mut bytes, value.len())?;
+                    column.append_value(&value);
+                }
                 None => column.append_null(),
             }
         }
