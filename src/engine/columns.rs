@@ -4,7 +4,8 @@
 //! write them. It must not know what the values are.
 
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::{Column as PlanColumn, TableReference};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column as PlanColumn, ScalarValue, TableReference};
 use datafusion::logical_expr::{Distinct, Expr, JoinType, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 
@@ -17,6 +18,8 @@ use super::planner::Tables;
 /// The columns of a query's answer: names from the statement, types from the plan that runs.
 pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tables) -> Result<Vec<Column>> {
     let headings = expand(query, plan)?;
+    // What one side of a UNION tells is not true of the other, and only the plan that runs knows both.
+    let united = plan.exists(|node| Ok(matches!(node, LogicalPlan::Union(_))))?;
     let column = |(index, heading): (usize, &Heading)| {
         let field = types.field(index);
         let (origin, known) = trace(plan, index, None).and_then(|source| source.origin(tables)).unzip();
@@ -33,8 +36,10 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
         };
         Column {
             origin,
-            digits: shown_digits(field).or_else(|| shown_digits(&planned(plan, index, field.data_type()))),
-            max_characters: known.flatten().or_else(|| literal_characters(plan, index)),
+            digits: shown_digits(field).or_else(|| {
+                if united { None } else { shown_digits(&planned(plan, index, field.data_type())) }
+            }),
+            max_characters: known.flatten().or_else(|| computed_characters(plan, index, tables)),
             ..Column::new(name, field.data_type().clone(), field.is_nullable())
         }
     };
@@ -194,19 +199,60 @@ fn trace_expression(
     }
 }
 
-/// The length of a selected string literal.
-fn literal_characters(plan: &LogicalPlan, index: usize) -> Option<u32> {
+/// Most characters of an output column that is computed, where its expression tells.
+fn computed_characters(plan: &LogicalPlan, index: usize, tables: &Tables) -> Option<u32> {
     match plan {
-        LogicalPlan::Projection(inner) => {
-            let mut expression = inner.expr.get(index)?;
-            while let Expr::Alias(alias) = expression {
-                expression = &alias.expr;
-            }
-            let text = expression.as_literal()?.try_as_str()??;
-            u32::try_from(text.chars().count()).ok()
+        LogicalPlan::Projection(inner) => characters(inner.expr.get(index)?, &inner.input, tables),
+        LogicalPlan::Sort(inner) => computed_characters(&inner.input, index, tables),
+        LogicalPlan::Limit(inner) => computed_characters(&inner.input, index, tables),
+        LogicalPlan::SubqueryAlias(inner) => computed_characters(&inner.input, index, tables),
+        LogicalPlan::Filter(inner) => computed_characters(&inner.input, index, tables),
+        LogicalPlan::Distinct(Distinct::All(input)) => computed_characters(input, index, tables),
+        LogicalPlan::Union(union) => {
+            let sides = union.inputs.iter().map(|input| computed_characters(input, index, tables));
+            sides.collect::<Option<Vec<_>>>()?.into_iter().max()
         }
-        LogicalPlan::Sort(inner) => literal_characters(&inner.input, index),
-        LogicalPlan::Limit(inner) => literal_characters(&inner.input, index),
+        _ => None,
+    }
+}
+
+/// Most characters of a text, by MySQL's rules for the types of functions.
+fn characters(expression: &Expr, input: &LogicalPlan, tables: &Tables) -> Option<u32> {
+    let of = |part: &Expr| characters(part, input, tables);
+    let call = match expression {
+        Expr::Alias(alias) => return of(&alias.expr),
+        Expr::Literal(ScalarValue::Null, _) => return Some(0),
+        Expr::Literal(value, _) => return u32::try_from(value.try_as_str()??.chars().count()).ok(),
+        Expr::Column(column) => {
+            let index = input.schema().maybe_index_of_column(column)?;
+            let known = trace(input, index, None).and_then(|source| source.origin(tables)?.1);
+            return known.or_else(|| computed_characters(input, index, tables));
+        }
+        Expr::ScalarFunction(call) => call,
+        _ => return None,
+    };
+    let arguments = call.args.as_slice();
+    let number = |place: usize| match arguments.get(place)?.as_literal()?.cast_to(&DataType::Int64).ok()? {
+        ScalarValue::Int64(Some(number)) => u32::try_from(number.max(0)).ok(),
+        _ => None,
+    };
+    let widest =
+        |parts: &mut dyn Iterator<Item = &Expr>| parts.map(of).collect::<Option<Vec<_>>>()?.into_iter().max();
+    match (call.func.name(), arguments) {
+        ("mysql_cast_char" | "lpad" | "rpad", [_, ..]) => number(1),
+        ("left" | "right", [text, _]) => number(1).map(|most| of(text).map_or(most, |known| known.min(most))),
+        ("substring", [text, _, _]) => number(2).map(|most| of(text).map_or(most, |known| known.min(most))),
+        ("substring" | "upper" | "lower" | "trim" | "ltrim" | "rtrim" | "reverse", [text, ..]) => of(text),
+        ("concat", parts) => parts.iter().try_fold(0_u32, |sum, part| sum.checked_add(of(part)?)),
+        ("if", [_, then, otherwise]) => widest(&mut [then, otherwise].into_iter()),
+        ("ifnull" | "coalesce", parts) => widest(&mut parts.iter()),
+        ("nullif", [text, _]) => of(text),
+        ("mysql_case", parts) => {
+            // Conditions and results take turns; a last one alone is ELSE.
+            let results = parts.iter().enumerate();
+            let results = results.filter(|(place, _)| place % 2 == 1 || place + 1 == parts.len());
+            widest(&mut results.map(|(_, part)| part))
+        }
         _ => None,
     }
 }

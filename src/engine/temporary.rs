@@ -126,7 +126,7 @@ async fn create(
         }
         Some(mut query) => {
             bind::values(&mut query.ast, values)?;
-            let (columns, batches) = rows(session, token, *query).await?;
+            let (columns, batches) = rows(session, token, *query, &name.table).await?;
             (selected(&database.name, name.table, columns)?, batches)
         }
     };
@@ -152,7 +152,7 @@ async fn insert(
     bind::values(&mut source.ast, values)?;
     assigned(&table, &places, &mut source.ast)?;
     let strict = Arc::clone(&session.state.warnings);
-    let (_, batches) = rows(session, token, *source).await?;
+    let (_, batches) = rows(session, token, *source, &table.name).await?;
     // What was cut or changed to fit is an error, as in MySQL's strict mode.
     if let Some(warning) = strict.list().into_iter().find(|warning| warning.level == "Warning") {
         return Err(Error::Unfit(warning.message));
@@ -203,11 +203,12 @@ fn truncate(session: &mut Session, name: &TableName) -> Result<Done> {
     Ok(Done::default())
 }
 
-/// All rows of a query, with its columns.
+/// All rows of a query for a table of that name, with its columns.
 async fn rows(
     session: &mut Session,
     token: Token<Received>,
     query: Query,
+    table: &str,
 ) -> Result<(Vec<super::answer::Column>, Vec<RecordBatch>)> {
     let Answer::Rows(mut rows) = query::select(session, token, query.into()).await? else {
         return Err(Error::Internal("a query without rows".into()));
@@ -217,7 +218,7 @@ async fn rows(
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await {
         let batch = batch?;
-        grow(&mut memory, &batch, "temporary")?;
+        grow(&mut memory, &batch, table)?;
         batches.push(batch);
     }
     Ok((rows.columns, batches))
