@@ -51,7 +51,7 @@ pub fn run(config: &Config) -> Result<ExitCode> {
         let snapshot = views.snapshot();
         for view in snapshot.views.values().filter(|view| view.definition.is_ok()) {
             let name = format!("{}.{}", view.database(), view.name());
-            match engine.view_columns(view).await {
+            match engine.check_view(view).await {
                 Ok(columns) => super::say(&format!("{name}: a view of {} columns", columns.len())),
                 Err(error) => {
                     problems += 1;

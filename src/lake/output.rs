@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, TimestampNanosecondArray, UInt32Array};
-use arrow::compute::{CastOptions, SortOptions, cast_with_options, partition, sort_to_indices, take};
-use arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{CastOptions, SortOptions, cast, cast_with_options, partition, sort_to_indices, take};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use bytes::Bytes;
@@ -57,8 +57,10 @@ pub struct Day {
 /// The files of one refresh. Files that were not given away by [`Self::finish`] are removed again.
 pub struct Output {
     location: Location,
-    /// As they are stored, with the day.
+    /// As the table has them, with the day.
     columns: SchemaRef,
+    /// The same as files have them.
+    stored: SchemaRef,
     /// As they are in the files: without the day.
     file_columns: SchemaRef,
     /// The position and the name of the day.
@@ -101,14 +103,16 @@ impl Output {
         if of_files.is_empty() {
             return Err(refused("a table needs a column beside its day".into()));
         }
-        let file_columns = columns.project(&of_files).map_err(|error| refused(error.to_string()))?;
-        let fields = columns.fields().iter().map(|field| SortField::new(field.data_type().clone()));
+        let stored = Arc::new(schema::in_files(&columns));
+        let file_columns = stored.project(&of_files).map_err(|error| refused(error.to_string()))?;
+        let fields = stored.fields().iter().map(|field| SortField::new(field.data_type().clone()));
         let rows = RowConverter::new(fields.collect()).map_err(|error| refused(error.to_string()))?;
         Ok(Self {
             location: location.clone(),
             file_columns: Arc::new(file_columns),
             day: day.map(|index| (index, columns.field(index).name().clone())),
             columns,
+            stored,
             now,
             rows,
             open: BTreeMap::new(),
@@ -135,7 +139,7 @@ impl Output {
     pub async fn finish(mut self, due: &[Option<NaiveDate>]) -> Result<BTreeMap<Option<NaiveDate>, Day>> {
         for day in due {
             if !self.days.contains_key(day) {
-                self.write_day(*day, &RecordBatch::new_empty(Arc::clone(&self.columns))).await?;
+                self.write_day(*day, &RecordBatch::new_empty(Arc::clone(&self.stored))).await?;
             }
         }
         while let Some((day, file)) = self.open.pop_first() {
@@ -156,12 +160,13 @@ impl Output {
 
     /// The rows in the types that are stored.
     fn stored(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let columns = batch.columns().iter().zip(self.columns.fields()).map(|(column, field)| {
-            let stored = to_stored(column, field.data_type());
+        let types = self.columns.fields().iter().zip(self.stored.fields());
+        let columns = batch.columns().iter().zip(types).map(|(column, (field, stored))| {
+            let stored = to_stored(column, field.data_type(), stored.data_type());
             stored.map_err(|error| self.refused(format!("column `{}`: {error}", field.name())))
         });
         let columns = columns.collect::<Result<_>>()?;
-        RecordBatch::try_new(Arc::clone(&self.columns), columns)
+        RecordBatch::try_new(Arc::clone(&self.stored), columns)
             .map_err(|error| self.refused(error.to_string()))
     }
 
@@ -416,17 +421,28 @@ impl AsyncFileWriter for Sink {
     }
 }
 
-fn to_stored(column: &ArrayRef, stored: &DataType) -> Result<ArrayRef, ArrowError> {
-    if let DataType::Timestamp(TimeUnit::Nanosecond, _) = column.data_type() {
-        let values = column.as_any().downcast_ref::<TimestampNanosecondArray>();
-        let finer = values.is_some_and(|values| values.iter().flatten().any(|value| value % 1_000 != 0));
+/// Values of the table's type `told`, as files have them.
+fn to_stored(column: &ArrayRef, told: &DataType, stored: &DataType) -> Result<ArrayRef, ArrowError> {
+    let nanoseconds: Option<ArrayRef> = match column.data_type() {
+        DataType::Timestamp(TimeUnit::Nanosecond, _)
+        | DataType::Time64(TimeUnit::Nanosecond)
+        | DataType::Duration(TimeUnit::Nanosecond) => Some(cast(column, &DataType::Int64)?),
+        _ => None,
+    };
+    if let Some(values) = nanoseconds {
+        let finer = values.as_primitive::<Int64Type>().iter().flatten().any(|value| value % 1_000 != 0);
         if finer {
             let reason = "it has nanoseconds, and a Delta table has microseconds: round it, as in CAST(… AS DATETIME(6))";
             return Err(ArrowError::CastError(reason.into()));
         }
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(column, stored, &options)
+    let told = match column.data_type() {
+        // Arrow casts no time of day to a time.
+        DataType::Time32(_) | DataType::Time64(_) => &DataType::Time64(TimeUnit::Microsecond),
+        _ => told,
+    };
+    cast_with_options(&cast_with_options(column, told, &options)?, stored, &options)
 }
 
 /// A column's name where it can stand in a path as it is.

@@ -148,6 +148,9 @@ fn fits(file: &DataType, table: &DataType) -> Result<(), Disagreement> {
         (file, table) if file == table => Ok(()),
         // A declared string over bytes: the reader checks that they are UTF-8.
         (T::BinaryView, T::Utf8View) => Ok(()),
+        // No type of a file and no declaration makes a column of these but a Delta table that says of its numbers that
+        // they are times, and of Arrow's own durations those in microseconds, which are stored as the same numbers.
+        (T::Int64, T::Duration(TimeUnit::Microsecond)) => Ok(()),
         // MySQL's times have no digits after the sixth.
         (T::Timestamp(TimeUnit::Nanosecond, file), T::Timestamp(TimeUnit::Microsecond, table))
             if file.is_some() == table.is_some() =>

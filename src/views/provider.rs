@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
@@ -398,7 +398,7 @@ impl ViewTable {
         // What is stored has Delta's types, and these may be others.
         let stored = DFSchema::try_from(scan.schema())?;
         let outputs = wanted.fields().iter().map(|field| {
-            let expr = self.body.state.create_physical_expr(output(field), &stored)?;
+            let expr = self.body.state.create_physical_expr(published_output(field), &stored)?;
             Ok(ProjectionExpr { expr, alias: field.name().clone() })
         });
         let outputs = outputs.collect::<Result<Vec<_>>>()?;
@@ -494,7 +494,8 @@ impl TableProvider for ViewTable {
                 return self.scan_published(&rows, projection, limit).await;
             }
             let scan = LogicalPlanBuilder::scan("published", provider_as_source(Arc::new(rows)), None)?;
-            parts.insert(0, scan.project(self.outputs())?.build()?);
+            let outputs: Vec<Expr> = self.body.schema.fields().iter().map(published_output).collect();
+            parts.insert(0, scan.project(outputs)?.build()?);
         }
 
         let mut plan = LogicalPlanBuilder::from(union(parts, &self.body.schema)?);
@@ -572,6 +573,20 @@ impl fmt::Debug for ViewTable {
 /// A column of the view, of the type that it promises.
 fn output(field: &FieldRef) -> Expr {
     cast(column(field.name()), field.data_type().clone()).alias(field.name().clone())
+}
+
+/// The same of a published one: times and bytes are of one type there, which Arrow casts to others of their kind only by
+/// way of a third.
+fn published_output(field: &FieldRef) -> Expr {
+    let published = column(field.name());
+    let published = match field.data_type() {
+        DataType::Time32(_) | DataType::Time64(_) => {
+            cast(cast(published, DataType::Int64), DataType::Time64(TimeUnit::Microsecond))
+        }
+        DataType::FixedSizeBinary(_) => cast(published, DataType::Binary),
+        _ => published,
+    };
+    cast(published, field.data_type().clone()).alias(field.name().clone())
 }
 
 /// The days that read a source day.

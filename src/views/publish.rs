@@ -16,7 +16,6 @@ use super::published::{Content, Fingerprint, Published, PublishedLog, Record, Un
 use crate::catalog::{Pinned, TableId};
 use crate::lake::delta::action::{Action, Add};
 use crate::lake::delta::{Snapshot, history, schema, write};
-use crate::lake::store::Location;
 use crate::lake::{Error, Result, durable};
 
 /// Others may be faster so many times.
@@ -289,11 +288,10 @@ fn units_by_name(published: &Published) -> impl Iterator<Item = (&str, Unit)> {
     files.filter_map(|(name, file)| Some((name, Record::of(&file.tags)?.unit)))
 }
 
-impl Columns {
-    /// The columns of a view's table: those of the view, in the types that a Delta table has.
-    pub fn stored(location: &Location, schema: &Schema, day: Option<&str>) -> Result<Self> {
-        let refused = |reason| Error::Corrupt { path: location.to_string(), reason };
-        let schema = schema::stored(schema).map_err(refused)?;
-        Ok(Self { schema: Arc::new(schema), day: day.map(str::to_owned) })
+/// Whether a view of these columns can be published: why not, otherwise.
+pub fn check_columns(columns: &Schema, has_day: bool) -> Result<(), String> {
+    if has_day && columns.fields().len() < 2 {
+        return Err("a materialized view needs a column beside its day".to_owned());
     }
+    schema::stored(columns).map(drop)
 }

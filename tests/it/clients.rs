@@ -382,3 +382,13 @@ async fn run(mut command: Command, input: &str) -> (String, String) {
     let output = process.wait_with_output().await.unwrap();
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
+
+/// The Python of the client tests, if it has some packages.
+pub fn python_with(packages: &str) -> Option<PathBuf> {
+    let pythons = environment().into_iter().map(|directory| directory.join("python"));
+    let has_packages = |python: &PathBuf| {
+        let import = std::process::Command::new(python).args(["-c", &format!("import {packages}")]).output();
+        import.is_ok_and(|import| import.status.success())
+    };
+    pythons.filter(|python| python.is_file()).find(has_packages)
+}

@@ -87,7 +87,7 @@ fn micros(text: &str) -> i64 {
 }
 
 /// Rows: 1 ordinary, 2 the largest, 3 the smallest or empty, 4 NULL.
-fn types() -> RecordBatch {
+pub fn types() -> RecordBatch {
     let ordinary = micros("2026-09-01T12:34:56.789012");
     let late = micros("2262-04-11T23:47:16.854775");
     let early = micros("1677-09-22T00:12:43.145225");
@@ -205,7 +205,7 @@ fn types() -> RecordBatch {
 }
 
 /// Rows: 1 and 2 full, 3 empty, 4 NULL.
-fn nested() -> RecordBatch {
+pub fn nested() -> RecordBatch {
     let points = StructArray::try_new(
         vec![Field::new("x", DataType::Int32, true), Field::new("Label", DataType::Utf8, true)].into(),
         vec![

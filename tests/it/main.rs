@@ -12,6 +12,7 @@ mod wire_client;
 
 mod clients;
 mod console;
+mod delta_readers;
 mod engine;
 mod lake_changes;
 mod lake_delta;

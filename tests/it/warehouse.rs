@@ -17,6 +17,7 @@ use lakefront::views::publish::{Change, Columns, Done};
 use lakefront::views::published::{Content, Fingerprint, Published, PublishedLog, Unit, Warehouse};
 use tempfile::TempDir;
 
+use crate::clients::python_with;
 use crate::s3::{Fault, Operation, S3Server};
 
 #[tokio::test]
@@ -323,14 +324,4 @@ fn day(number: u32) -> Unit {
 
 fn now() -> DateTime<Utc> {
     lakefront::clock::Clock::system().now()
-}
-
-/// The Python of the client tests, if it has a package.
-fn python_with(package: &str) -> Option<PathBuf> {
-    let pythons = super::clients::environment().into_iter().map(|directory| directory.join("python"));
-    let has_package = |python: &PathBuf| {
-        let import = Command::new(python).args(["-c", &format!("import {package}")]).output();
-        import.is_ok_and(|import| import.status.success())
-    };
-    pythons.filter(|python| python.is_file()).find(has_package)
 }

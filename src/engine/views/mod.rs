@@ -43,6 +43,7 @@ use crate::views::definition::{Definition, DependencyKind, Materialized};
 use crate::views::lineage::{Declared, Lineage};
 use crate::views::notes::Notes;
 use crate::views::provider::{Body, ViewTable};
+use crate::views::publish::check_columns;
 use crate::views::runs::Run;
 use crate::views::{self, View, first_128_bits};
 use shape::{Planned, Shape};
@@ -154,8 +155,11 @@ impl Caller {
         let id = TableId::new(&definition.database, &definition.name);
         let mut snapshot = views::Snapshot { views: self.engine.views.snapshot().views.clone() };
         let view = View { id: id.clone(), file: String::new(), definition: Ok(definition) };
-        snapshot.views.insert(id.clone(), Arc::new(view));
-        self.columns_in(&snapshot, &id).await
+        let view = Arc::new(view);
+        snapshot.views.insert(id.clone(), Arc::clone(&view));
+        let columns = self.columns_in(&snapshot, &id).await?;
+        check_publishable(&view, &columns)?;
+        Ok(columns)
     }
 
     async fn columns_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Arc<[catalog::Column]>> {
@@ -430,6 +434,16 @@ fn day_of(materialized: &Materialized, columns: &[catalog::Column]) -> Result<Op
             hint: nearest(name, columns.iter().map(|column| column.name.as_str())),
         }),
     }
+}
+
+/// Refuses a materialized view with columns that its table cannot have.
+fn check_publishable(view: &View, columns: &[catalog::Column]) -> Result<()> {
+    let Some(materialized) = view.definition.as_ref().ok().and_then(|view| view.materialized.as_ref()) else {
+        return Ok(());
+    };
+    let fields = columns.iter().map(|column| Field::new(&column.name, column.data_type.clone(), true));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    check_columns(&schema, materialized.partition_by.is_some()).map_err(Error::Invalid)
 }
 
 /// Refuses a query whose answer depends on when, where or by whom it is asked.

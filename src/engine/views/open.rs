@@ -41,10 +41,15 @@ pub struct Computation {
 }
 
 impl Engine {
-    /// The columns of a view as clients see them, or why it cannot be planned.
-    pub async fn view_columns(self: &Arc<Self>, view: &Arc<View>) -> Result<Arc<[catalog::Column]>> {
+    /// The columns of a view as clients see them, or why it cannot be planned or published.
+    pub async fn check_view(self: &Arc<Self>, view: &Arc<View>) -> Result<Arc<[catalog::Column]>> {
         let (caller, view) = (Caller::of_server(self), Arc::clone(view));
-        self.front.run(async move { caller.columns(&view).await }).await
+        let check = async move {
+            let columns = caller.columns(&view).await?;
+            super::check_publishable(&view, &columns)?;
+            Ok(columns)
+        };
+        self.front.run(check).await
     }
 
     /// The tables that a view reads, through other views, as texts name them: nobody looks whether they can be read.

@@ -1,11 +1,16 @@
 //! The columns of a Delta table as Arrow's fields. It must not know files.
+//!
+//! Delta has no type for times that are no moments, such as `838:59:59`. They are stored as numbers, of microseconds, and
+//! the column's metadata tells that they are times: other programs read the numbers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, Fields, Schema, TimeUnit};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL128_MAX_SCALE, DataType, Field, Fields, Schema, TimeUnit,
+};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Deeper types are refused.
 const DEPTH_MAX: usize = 64;
@@ -28,7 +33,17 @@ struct StructField {
     r#type: Type,
     #[serde(default = "yes")]
     nullable: bool,
+    #[serde(default)]
+    metadata: Option<Map<String, Value>>,
 }
+
+/// The metadata of a column that tells what its numbers are.
+const MEANING: &str = "lakefront.type";
+
+/// What it says of times.
+const TIME: &str = "time";
+/// How we read them.
+const TIME_TYPE: DataType = DataType::Duration(TimeUnit::Microsecond);
 
 /// A type is a name or an object that has its kind under `type`.
 #[derive(Deserialize)]
@@ -64,9 +79,12 @@ fn yes() -> bool {
 }
 
 fn arrow_fields(fields: Vec<StructField>, depth: usize) -> Result<Fields, String> {
-    let field = |StructField { name, r#type, nullable }| {
+    let field = |StructField { name, r#type, nullable, metadata }| {
         let data_type =
             arrow_type(r#type, depth + 1).map_err(|reason| format!("column `{name}`: {reason}"))?;
+        let meaning = metadata.as_ref().and_then(|metadata| metadata.get(MEANING)?.as_str());
+        let is_time = data_type == DataType::Int64 && meaning == Some(TIME);
+        let data_type = if is_time { TIME_TYPE } else { data_type };
         Ok(Field::new(name, data_type, nullable))
     };
     fields.into_iter().map(field).collect()
@@ -118,8 +136,8 @@ fn primitive(name: &str) -> Option<DataType> {
 /// Characters that other programs refuse in names of columns.
 const REFUSED: &[char] = &[' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '='];
 
-/// The columns in the types that a Delta table has, all of which may be NULL; the name of the first that it cannot
-/// have, and why, otherwise.
+/// The columns in the types that a Delta table has or can tell, all of which may be NULL; the name of the first that it
+/// cannot have, and why, otherwise.
 pub fn stored(schema: &Schema) -> Result<Schema, String> {
     let mut names = HashSet::new();
     let fields = schema.fields().iter().map(|field| {
@@ -142,7 +160,17 @@ pub fn stored(schema: &Schema) -> Result<Schema, String> {
     Ok(Schema::new(fields.collect::<Result<Fields, _>>()?))
 }
 
-/// The type that keeps all values of a type.
+/// Columns of stored types as they are in files.
+pub fn in_files(stored: &Schema) -> Schema {
+    let fields = stored.fields().iter().map(|field| match *field.data_type() == TIME_TYPE {
+        true => Arc::new(Field::new(field.name(), DataType::Int64, field.is_nullable())),
+        false => Arc::clone(field),
+    });
+    Schema::new(fields.collect::<Fields>())
+}
+
+/// The type that keeps all values of a type. Decimals are the exception: a value of more digits than there may be is an
+/// error when it is written.
 fn stored_type(data_type: &DataType, depth: usize) -> Result<DataType, String> {
     if depth > DEPTH_MAX {
         return Err(format!("its type is nested more than {DEPTH_MAX} deep"));
@@ -188,11 +216,22 @@ fn stored_type(data_type: &DataType, depth: usize) -> Result<DataType, String> {
         | DataType::FixedSizeList(element, _) => {
             DataType::new_list(stored_type(element.data_type(), depth + 1)?, true)
         }
-        DataType::Decimal256(..) => {
-            return Err("a Delta table has decimals of up to 38 digits; make it shorter with CAST(… AS DECIMAL(38, …))".into());
+        DataType::Map(entries, _) => {
+            let DataType::Struct(fields) = entries.data_type() else {
+                return Err("a map has keys and values".into());
+            };
+            let [key, value] = &fields[..] else { return Err("a map has keys and values".into()) };
+            let key = Field::new("key", stored_type(key.data_type(), depth + 1)?, false);
+            let value = Field::new("value", stored_type(value.data_type(), depth + 1)?, true);
+            let entries = DataType::Struct(vec![key, value].into());
+            DataType::Map(Arc::new(Field::new("key_value", entries, false)), false)
         }
+        DataType::Decimal256(_, scale) if (0..=DECIMAL128_MAX_SCALE).contains(scale) => {
+            DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale)
+        }
+        DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) if depth == 0 => TIME_TYPE,
         DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) => {
-            return Err("a Delta table has no times of day; make it text with CAST(… AS CHAR)".into());
+            return Err("a Delta table has no times within lists, maps and structs; make them text".into());
         }
         DataType::Null => return Err("it has no type; give it one with CAST".into()),
         other => return Err(format!("a Delta table cannot hold {other}")),
@@ -204,7 +243,7 @@ pub fn has_times_without_zone(schema: &Schema) -> bool {
     fn has(data_type: &DataType) -> bool {
         match data_type {
             DataType::Timestamp(_, zone) => zone.is_none(),
-            DataType::List(element) => has(element.data_type()),
+            DataType::List(element) | DataType::Map(element, _) => has(element.data_type()),
             DataType::Struct(fields) => fields.iter().any(|field| has(field.data_type())),
             _ => false,
         }
@@ -220,7 +259,11 @@ pub fn write(schema: &Schema) -> Result<String, String> {
 fn written_struct(fields: &Fields) -> Result<Value, String> {
     let field = |field: &Arc<Field>| {
         let data_type = written_type(field.data_type())?;
-        Ok(json!({ "name": field.name(), "type": data_type, "nullable": true, "metadata": {} }))
+        let mut metadata = Map::new();
+        if *field.data_type() == TIME_TYPE {
+            metadata.insert(MEANING.to_owned(), TIME.into());
+        }
+        Ok(json!({ "name": field.name(), "type": data_type, "nullable": true, "metadata": metadata }))
     };
     let fields = fields.iter().map(field).collect::<Result<Vec<_>, String>>()?;
     Ok(json!({ "type": "struct", "fields": fields }))
@@ -232,7 +275,7 @@ fn written_type(data_type: &DataType) -> Result<Value, String> {
         DataType::Int8 => "byte",
         DataType::Int16 => "short",
         DataType::Int32 => "integer",
-        DataType::Int64 => "long",
+        DataType::Int64 | DataType::Duration(TimeUnit::Microsecond) => "long",
         DataType::Float32 => "float",
         DataType::Float64 => "double",
         DataType::Utf8 => "string",
@@ -246,6 +289,19 @@ fn written_type(data_type: &DataType) -> Result<Value, String> {
             let element = written_type(element.data_type())?;
             return Ok(json!({ "type": "array", "elementType": element, "containsNull": true }));
         }
+        DataType::Map(entries, _) => {
+            let DataType::Struct(fields) = entries.data_type() else {
+                return Err(format!("a Delta table cannot hold {data_type}"));
+            };
+            let types = fields.iter().map(|field| written_type(field.data_type()));
+            let types = types.collect::<Result<Vec<_>, _>>()?;
+            let [key, value] = &types[..] else {
+                return Err(format!("a Delta table cannot hold {data_type}"));
+            };
+            return Ok(
+                json!({ "type": "map", "keyType": key, "valueType": value, "valueContainsNull": true }),
+            );
+        }
         other => return Err(format!("a Delta table cannot hold {other}")),
     };
     Ok(name.into())
@@ -254,6 +310,38 @@ fn written_type(data_type: &DataType) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is stored is told, and read as it was told.
+    #[test]
+    fn stored_types() {
+        let check = |data_type: DataType, expected: Result<(&str, &str), &str>| {
+            let told = data_type.to_string();
+            let stored = stored(&Schema::new(vec![Field::new("a", data_type, false)]));
+            let text = stored.as_ref().map(|stored| write(stored).unwrap());
+            if let (Ok(stored), Ok(text)) = (&stored, &text) {
+                assert_eq!(&parse(text).unwrap(), stored, "{told}");
+            }
+            let found = stored.as_ref().map(|stored| {
+                (stored.field(0).data_type().to_string(), in_files(stored).field(0).data_type().to_string())
+            });
+            let expected = expected
+                .map(|(told, in_files)| (told.to_owned(), in_files.to_owned()))
+                .map_err(str::to_owned);
+            assert_eq!(found.map_err(Clone::clone), expected, "{told}");
+        };
+        let text = || Field::new("value", DataType::LargeUtf8, true);
+        check(DataType::UInt64, Ok(("Decimal128(20, 0)", "Decimal128(20, 0)")));
+        check(DataType::Duration(TimeUnit::Second), Ok(("Duration(µs)", "Int64")));
+        check(DataType::Time32(TimeUnit::Second), Ok(("Duration(µs)", "Int64")));
+        check(DataType::Decimal256(65, 30), Ok(("Decimal128(38, 30)", "Decimal128(38, 30)")));
+        let entries = DataType::Struct(vec![Field::new("key", DataType::Int32, false), text()].into());
+        let map = r#"Map("key_value": non-null Struct("key": non-null Int32, "value": Utf8), unsorted)"#;
+        check(DataType::Map(Arc::new(Field::new("entries", entries, false)), false), Ok((map, map)));
+        let times = DataType::new_list(DataType::Duration(TimeUnit::Second), true);
+        let refused = "column `a`: a Delta table has no times within lists, maps and structs; make them text";
+        check(times, Err(refused));
+        check(DataType::Null, Err("column `a`: it has no type; give it one with CAST"));
+    }
 
     #[test]
     fn types() {
