@@ -39,6 +39,8 @@ pub struct Config {
     pub warehouse_retention: Interval,
     /// Refreshes of views that run at once.
     pub refreshes_at_once: usize,
+    /// How long a refresh that somebody or a schedule asked for waits for other refreshes of the same days.
+    pub refresh_wait: Interval,
     /// File of password verifiers; without it the server serves loopback only, as `root` without a password.
     pub users: Option<PathBuf>,
     /// Certificate and key of encrypted connections; without it there are none.
@@ -105,6 +107,7 @@ impl Default for Config {
             warehouse: "warehouse".into(),
             warehouse_retention: Interval(Duration::from_secs(7 * 24 * 3_600)),
             refreshes_at_once: 2,
+            refresh_wait: Interval(Duration::from_secs(3_600)),
             users: None,
             tls: None,
             memory: ByteSize::gib(4),
@@ -453,9 +456,11 @@ pub enum Fault {
     Die(u64),
     /// The write fails there.
     Fail(u64),
+    /// The write there never ends.
+    Hang(u64),
 }
 
-/// What the environment variable `LAKEFRONT_FAULT` asks for: `die:7`, `fail:7`. A release build asks nobody.
+/// What the environment variable `LAKEFRONT_FAULT` asks for: `die:7`, `fail:7`, `hang:7`. A release build asks nobody.
 #[cfg(debug_assertions)]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the environment")]
 pub fn fault() -> Option<Fault> {
@@ -465,6 +470,7 @@ pub fn fault() -> Option<Fault> {
     match kind {
         "die" => Some(Fault::Die(at)),
         "fail" => Some(Fault::Fail(at)),
+        "hang" => Some(Fault::Hang(at)),
         _ => None,
     }
 }

@@ -43,19 +43,25 @@ pub fn run(config: &Config, view: &str, days: Days) -> Result<ExitCode> {
         let engine = Engine::new(config, Arc::clone(&catalog), Arc::clone(&views), Clock::system())?;
         let refresher = Refresher::new(config, engine, catalog, views, Clock::system())
             .context("cannot start the threads of refreshes")?;
-        let bar = ProgressBar::new(0).with_style(style()).with_message(view.to_owned());
+        let bar = ProgressBar::new(0).with_style(style());
         let Days { from, to, force } = days;
         let request = Request { view: Some(id), from, to, force, trigger: Trigger::Manual };
-        let outcome = refresher.run(&request, |progress| show(&bar, progress)).await;
+        let outcome = refresher.run(&request, |progress| show(view, &bar, &progress)).await;
         bar.finish_and_clear();
         Ok::<_, anyhow::Error>(outcome)
     })?;
     Ok(tell(view, &outcome))
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
+fn show(view: &str, bar: &ProgressBar, progress: &Progress) {
     bar.set_length(progress.done + progress.left);
     bar.set_position(progress.done);
+    let waits = progress.waits_for.as_ref().map(|other| format!("{view} waits for {other}"));
+    // Where nobody sees the bar, a refresh that waits should not look like one that hangs.
+    if let Some(waits) = waits.as_ref().filter(|_| bar.is_hidden()) {
+        super::say(waits);
+    }
+    bar.set_message(waits.unwrap_or_else(|| view.to_owned()));
 }
 
 fn style() -> ProgressStyle {
@@ -73,10 +79,10 @@ fn tell(view: &str, outcome: &Outcome) -> ExitCode {
     }
     let rows: u64 = outcome.units.iter().map(|unit| unit.rows).sum();
     super::say(&format!(
-        "{view}: {} published, {} unchanged, {} left to other servers, {} failed; {rows} rows in {:.1} s",
+        "{view}: {} published, {} unchanged, {} published by other refreshes, {} failed; {rows} rows in {:.1} s",
         outcome.count(End::Published),
         outcome.count(End::Same),
-        outcome.count(End::LeftToOthers),
+        outcome.count(End::ByOther),
         outcome.units.iter().filter(|unit| !unit.error.is_empty()).count(),
         outcome.duration.as_secs_f64(),
     ));

@@ -5,6 +5,7 @@
 
 mod due;
 mod notices;
+mod servers;
 mod told;
 mod watch;
 
@@ -112,7 +113,8 @@ impl Jobs {
             stop.cancelled().await;
             self.refresher.stop().await;
         };
-        tokio::join!(self.scheduler.run(stop.clone()), stopping);
+        let keeping = stop.run_until_cancelled(self.notices.keep_arrivals());
+        tokio::join!(self.scheduler.run(stop.clone()), stopping, keeping);
         self.notices.end().await;
         // Their work holds this, which holds them.
         self.scheduler.status().iter().for_each(|job| self.scheduler.remove(&job.name));

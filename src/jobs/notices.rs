@@ -18,6 +18,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use tracing::{debug, warn};
 
 use super::due::fell_due;
+use super::servers::Servers;
 use super::told::{Told, ToldFile};
 use crate::catalog::TableId;
 use crate::clock::Clock;
@@ -25,7 +26,7 @@ use crate::config::{self, Config};
 use crate::lake::{self, durable};
 use crate::notify::{Event, Letter, Notifier, Summary};
 use crate::refresh::Refresher;
-use crate::refresh::lease::{Lease, Leases, RENEWAL};
+use crate::refresh::lease::{Lease, Leases, RENEWAL, Taken};
 use crate::scheduler::schedule::{Period, Schedule, default_anchor, instant};
 use crate::views::Views;
 use crate::views::definition::Materialized;
@@ -47,6 +48,7 @@ pub struct Notices {
     clock: Clock,
     summary: Option<config::Summary>,
     leases: Leases,
+    servers: Servers,
     file: ToldFile,
     turn: tokio::sync::Mutex<Turn>,
 }
@@ -72,13 +74,17 @@ impl Notices {
         clock: Clock,
     ) -> Self {
         let leases = Leases::new(views.warehouse.root(), clock.clone());
+        let servers = Servers::new(views.warehouse.root(), clock.clone());
         let file = ToldFile::new(views.warehouse.root());
         let (summary, turn) = (config.summary, Default::default());
-        Self { refresher, views, notifier, clock, summary, leases, file, turn }
+        Self { refresher, views, notifier, clock, summary, leases, servers, file, turn }
     }
 
     /// Tells what is new. `problems` are views that could not be looked at, and why.
     pub async fn run(&self, problems: &BTreeMap<TableId, String>) {
+        if let Err(error) = self.servers.beat().await {
+            warn!(%error, "cannot leave a sign of life for other servers");
+        }
         if self.notifier.is_deaf() {
             return;
         }
@@ -95,6 +101,9 @@ impl Notices {
             warn!(%error, "cannot keep which messages have arrived");
         }
         self.notifier.withdraw();
+        if let Err(error) = self.servers.leave().await {
+            warn!(%error, "cannot take back this server's sign of life");
+        }
         if let Some((lease, _)) = turn.lease.take()
             && let Err(error) = lease.give_back().await
         {
@@ -111,6 +120,11 @@ impl Notices {
         let mut events = self.failures(&mut told, problems).await;
         events.extend(self.late(&mut told).await);
         events.extend(self.summary(&mut told).await);
+        let silent = self.servers.silent().await?;
+        events.extend(silent.iter().map(|silent| {
+            warn!(server = silent.server, seen_at = %silent.seen_at, "another server has not been seen for a while");
+            Event::ServerSilent { server: silent.server.clone(), seen_at: silent.seen_at }
+        }));
         let at = self.clock.now();
         let mut letters = vec![];
         for event in events {
@@ -128,6 +142,9 @@ impl Notices {
         // What is not kept is not told: the next run finds it again.
         if self.keep(turn, told).await? {
             letters.iter().for_each(|letter| self.notifier.post(letter));
+            for silent in &silent {
+                self.servers.forget(silent).await?;
+            }
             self.settle(turn).await?;
         }
         Ok(())
@@ -147,14 +164,14 @@ impl Notices {
             }
             turn.lease = None;
         }
-        let Some(lease) = self.leases.take("_lakefront", "notices", "all").await? else {
+        let Taken::Ours(lease) = self.leases.take("_lakefront", "notices", "all").await? else {
             // Another server sends what this one has not.
             turn.known = None;
             self.notifier.withdraw();
             metrics::gauge!("lakefront_views_failing").set(0.0);
             return Ok(false);
         };
-        turn.lease = Some((lease, now));
+        turn.lease = Some((*lease, now));
         let (number, told) = self.file.newest().await?;
         if turn.known.as_ref().is_none_or(|(known, _)| *known != number) {
             debug!(letters = told.letters.len(), "this server tells people how the views are");
@@ -181,13 +198,37 @@ impl Notices {
         Ok(true)
     }
 
-    /// Waits a little until letters arrive, and keeps which have.
+    /// Waits a little until letters arrive, and keeps of each that it has.
     async fn settle(&self, turn: &mut Turn) -> lake::Result<()> {
-        let Some((_, told)) = &turn.known else { return Ok(()) };
-        if told.letters.is_empty() {
-            return Ok(());
+        let mut outboxes = self.notifier.watch();
+        let patience = tokio::time::sleep(PATIENCE);
+        tokio::pin!(patience);
+        loop {
+            self.keep_arrived(turn).await?;
+            let waits = turn.known.as_ref().is_some_and(|(_, told)| !told.letters.is_empty());
+            if !waits || self.notifier.is_settled() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = outboxes.changed() => {}
+                () = &mut patience => return Ok(()),
+            }
         }
-        let _ = tokio::time::timeout(PATIENCE, self.notifier.settled()).await;
+    }
+
+    /// Keeps of each letter that it has arrived as soon as it has: a server that dies in between sends it again.
+    pub async fn keep_arrivals(&self) {
+        let mut outboxes = self.notifier.watch();
+        loop {
+            outboxes.changed().await;
+            if let Err(error) = self.keep_arrived(&mut *self.turn.lock().await).await {
+                warn!(%error, "cannot keep which messages have arrived");
+            }
+        }
+    }
+
+    async fn keep_arrived(&self, turn: &mut Turn) -> lake::Result<()> {
+        let Some((_, told)) = &turn.known else { return Ok(()) };
         let mut told = told.clone();
         told.letters.retain_mut(|letter| {
             letter.to = self.notifier.left(letter);

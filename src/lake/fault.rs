@@ -23,6 +23,9 @@ pub fn point() -> io::Result<()> {
     match *fault {
         Fault::Die(at) if point == at => std::process::abort(),
         Fault::Fail(at) if point == at => Err(io::Error::other("a test lets this write fail")),
-        Fault::Die(_) | Fault::Fail(_) => Ok(()),
+        Fault::Hang(at) if point == at => loop {
+            std::thread::park();
+        },
+        Fault::Die(_) | Fault::Fail(_) | Fault::Hang(_) => Ok(()),
     }
 }

@@ -9,8 +9,9 @@ mod text;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use futures::future::join_all;
+use futures::future::{join_all, select_all};
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -24,6 +25,10 @@ pub use target::Error;
 pub struct Notifier {
     shared: Arc<Shared>,
 }
+
+/// Tells when outboxes change.
+#[derive(Debug)]
+pub struct Outboxes(Vec<watch::Receiver<()>>);
 
 #[derive(Debug)]
 struct Shared {
@@ -80,6 +85,13 @@ pub enum Event {
     SchedulerDead {
         /// Its last sign of life.
         heartbeat: DateTime<Utc>,
+    },
+    /// Another server of the warehouse has gone silent.
+    ServerSilent {
+        /// Which.
+        server: String,
+        /// Its last sign of life.
+        seen_at: DateTime<Utc>,
     },
     /// Nothing happened: somebody wants to see whether this arrives.
     Test,
@@ -159,9 +171,22 @@ impl Notifier {
         self.shared.targets.iter().for_each(Target::withdraw);
     }
 
-    /// Waits until each outbox is empty, or is left alone for a while because its target does not answer. Cancel-safe.
+    /// Whether each outbox is empty, or is left alone for a while because its target does not answer.
+    pub fn is_settled(&self) -> bool {
+        self.shared.targets.iter().all(Target::is_settled)
+    }
+
+    /// Waits until it is settled. Cancel-safe.
     pub async fn settled(&self) {
-        join_all(self.shared.targets.iter().map(Target::settled)).await;
+        let mut outboxes = self.watch();
+        while !self.is_settled() {
+            outboxes.changed().await;
+        }
+    }
+
+    /// Watches all outboxes from now on.
+    pub fn watch(&self) -> Outboxes {
+        Outboxes(self.shared.targets.iter().map(Target::watch).collect())
     }
 
     /// Sends what is told until it is told to stop; then tries each message that is left once, for a short time.
@@ -177,8 +202,23 @@ impl Notifier {
             .shared
             .targets
             .iter()
-            .map(async |target| (target.name().to_owned(), target.send(&Event::Test, now).await));
+            .map(async |target| (target.name().to_owned(), target.send("", &Event::Test, now).await));
         join_all(sent).await
+    }
+}
+
+impl Outboxes {
+    /// Waits until something has changed in one of them since this was last asked. Cancel-safe.
+    pub async fn changed(&mut self) {
+        let changes = self.0.iter_mut().map(|outbox| Box::pin(outbox.changed()));
+        let changes: Vec<_> = changes.collect();
+        if changes.is_empty() {
+            return std::future::pending().await;
+        }
+        if select_all(changes).await.0.is_err() {
+            // Its notifier is gone, and nothing changes any more.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -190,7 +230,7 @@ impl Event {
             Self::Recovered { .. } => NotifyEvent::Recovered,
             Self::Late { .. } => NotifyEvent::Late,
             Self::Summary(_) => NotifyEvent::Summary,
-            Self::SchedulerDead { .. } => NotifyEvent::Scheduler,
+            Self::SchedulerDead { .. } | Self::ServerSilent { .. } => NotifyEvent::Scheduler,
             Self::Test => NotifyEvent::Test,
         }
     }

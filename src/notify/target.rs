@@ -143,19 +143,15 @@ impl Target {
         self.change(|outbox| outbox.messages.retain(|message| message.id.is_empty()));
     }
 
-    /// Waits until nothing is left to send, or the target is left alone for a while.
-    pub async fn settled(&self) {
-        let mut changed = self.changed.subscribe();
-        loop {
-            let is_settled = {
-                let outbox = self.outbox();
-                outbox.messages.is_empty() || outbox.pauses
-            };
-            if is_settled {
-                return;
-            }
-            changed.changed().await.expect("the target is borrowed here");
-        }
+    /// Whether nothing is left to send, or the target is left alone for a while.
+    pub fn is_settled(&self) -> bool {
+        let outbox = self.outbox();
+        outbox.messages.is_empty() || outbox.pauses
+    }
+
+    /// Tells of changes of the outbox from now on.
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Sends messages in order until it is told to stop, then what is left, once and for a short time. A message that
@@ -197,10 +193,10 @@ impl Target {
     }
 
     /// Sends one message, now and once.
-    pub async fn send(&self, event: &Event, at: DateTime<Utc>) -> Result<(), Error> {
+    pub async fn send(&self, id: &str, event: &Event, at: DateTime<Utc>) -> Result<(), Error> {
         let body = match self.kind {
             Kind::Slack => text::slack(event),
-            Kind::Webhook => text::webhook(event, at),
+            Kind::Webhook => text::webhook(id, event, at),
         };
         let request = self.client.post(self.address.reveal()).header(CONTENT_TYPE, "application/json");
         let answer = request.body(body.to_string()).send().await.map_err(|error| {
@@ -222,7 +218,7 @@ impl Target {
     }
 
     async fn send_and_note(&self, message: &Message) -> Result<(), Error> {
-        let sent = self.send(&message.event, message.at).await;
+        let sent = self.send(&message.id, &message.event, message.at).await;
         match &sent {
             Ok(()) => {
                 count("sent");

@@ -49,13 +49,19 @@ pub fn slack(event: &Event) -> Value {
             ":red_circle: the scheduler has not looked at its jobs since {}: no view is refreshed by itself",
             time(*heartbeat)
         ),
+        Event::ServerSilent { server, seen_at } => format!(
+            ":red_circle: *{}* has not been seen since {}: other servers do its work",
+            escape(server),
+            time(*seen_at)
+        ),
         Event::Test => ":wave: a test message: Lakefront can reach you here".to_owned(),
     };
     json!({ "text": text })
 }
 
-/// An event for a program: its kind, when it was, what it is about, and a sentence.
-pub fn webhook(event: &Event, at: DateTime<Utc>) -> Value {
+/// An event for a program: its kind, when it was, what it is about, and a sentence. A letter's number tells whether it
+/// came before.
+pub fn webhook(id: &str, event: &Event, at: DateTime<Utc>) -> Value {
     let mut document = match event {
         Event::Failed { view, unit, error } => {
             json!({ "view": view, "unit": unit, "error": error, "text": format!("{view} {}: {error}", what_failed(unit)) })
@@ -84,8 +90,16 @@ pub fn webhook(event: &Event, at: DateTime<Utc>) -> Value {
             "heartbeat": heartbeat.to_rfc3339(),
             "text": format!("the scheduler has not looked at its jobs since {}", time(*heartbeat)),
         }),
+        Event::ServerSilent { server, seen_at } => json!({
+            "server": server,
+            "seen_at": seen_at.to_rfc3339(),
+            "text": format!("{server} has not been seen since {}", time(*seen_at)),
+        }),
         Event::Test => json!({ "text": "a test message" }),
     };
+    if !id.is_empty() {
+        document["id"] = id.into();
+    }
     document["event"] = event.kind().name().into();
     document["at"] = at.to_rfc3339().into();
     document
@@ -162,8 +176,8 @@ mod tests {
 
         let long = Event::Failed { view: "v".into(), unit: "whole".into(), error: "é".repeat(2_000) };
         assert!(slack(&long).to_string().chars().count() < 700);
-        let document = webhook(&long, at);
-        assert_eq!(document["event"], "failed");
+        let document = webhook("7", &long, at);
+        assert_eq!((&document["id"], &document["event"]), (&json!("7"), &json!("failed")));
         assert_eq!(document["at"], "2026-09-02T05:07:00+00:00");
         assert_eq!(document["unit"], "whole");
     }

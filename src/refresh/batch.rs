@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::lease::{Lease, RENEWAL};
+use super::lease::{Holder, Lease, RENEWAL, Taken};
 use super::request::{End, Trigger, UnitOutcome};
 use super::{Key, Shared};
 use crate::catalog::TableId;
@@ -16,10 +17,14 @@ use crate::engine;
 use crate::engine::views::OpenView;
 use crate::lake::output::{Day, Output};
 use crate::lake::{self, durable};
+use crate::views::definition::DependencyKind;
 use crate::views::failures::Failed;
 use crate::views::publish::{Change, Columns, Done};
 use crate::views::published::{Content, Fingerprint, PublishedLog, Unit};
 use crate::views::runs::{Run, State};
+
+/// Units with windows that are computed side by side.
+const WINDOWS_PER_QUERY: usize = 4;
 
 /// A unit that is to be refreshed.
 #[derive(Clone, Debug)]
@@ -50,6 +55,18 @@ pub struct Finished {
     pub keys: Vec<Key>,
     /// How they ended.
     pub units: Vec<UnitOutcome>,
+    /// The refresh that they are left to, when one is at them now.
+    pub left_to: Option<Holder>,
+}
+
+/// What came of trying some units together.
+enum Attempt {
+    /// How each ended.
+    Ended(Vec<UnitOutcome>),
+    /// Another refresh is at them.
+    Held(Vec<UnitOutcome>, Holder),
+    /// Nothing is published, and each should be tried alone.
+    Apart,
 }
 
 /// Why units are not published.
@@ -61,7 +78,10 @@ enum Error {
     /// They cannot be written or published.
     #[error(transparent)]
     Lake(#[from] lake::Error),
-    /// Another server refreshes them now.
+    /// Another refresh is at them.
+    #[error("{0} is at it")]
+    Held(Holder),
+    /// Another server has taken the lease in the meantime.
     #[error("another server took over")]
     LeaseLost,
     /// The query gave rows of a day that was not asked for.
@@ -97,37 +117,36 @@ impl Batch {
 
     /// Refreshes the units. One that fails does not keep the others from being published.
     pub async fn refresh(self, shared: &Shared, stop: &CancellationToken) -> Finished {
-        let mut units = vec![];
+        let mut finished = Finished { keys: self.keys(), units: vec![], left_to: None };
         let together: Vec<&Work> = self.work.iter().collect();
-        match self.attempt(shared, stop, &together).await {
-            Some(ended) => units = ended,
-            // One of them may be the reason.
-            None => {
-                for work in &self.work {
-                    units.extend(self.attempt(shared, stop, &[work]).await.into_iter().flatten());
+        let mut tries = vec![together];
+        while let Some(work) = tries.pop() {
+            match self.attempt(shared, stop, &work).await {
+                Attempt::Ended(ended) => finished.units.extend(ended),
+                Attempt::Held(left, holder) => {
+                    finished.units.extend(left);
+                    finished.left_to = Some(holder);
                 }
+                // One of them may be the reason.
+                Attempt::Apart => tries.extend(work.into_iter().rev().map(|alone| vec![alone])),
             }
         }
-        Finished { keys: self.keys(), units }
+        finished
     }
 
-    /// Tries some units together. None: nothing is published, and each should be tried alone.
-    async fn attempt(
-        &self,
-        shared: &Shared,
-        stop: &CancellationToken,
-        work: &[&Work],
-    ) -> Option<Vec<UnitOutcome>> {
+    /// Tries some units together.
+    async fn attempt(&self, shared: &Shared, stop: &CancellationToken, work: &[&Work]) -> Attempt {
         let log = shared.views.warehouse.view(&self.id.database, &self.id.name);
         let mut run = self.new_run(work, shared.clock.now());
         let _running = log.begin(work.iter().map(|work| work.unit).collect());
         let tried = self.leased(shared, &log, work, stop, &mut run).await;
         run.finished_at = shared.clock.now();
         let ended = match tried {
-            Ok(None) => {
-                return Some(work.iter().map(|work| self.ended(work, &run, End::LeftToOthers, "")).collect());
+            Err(Error::Held(holder)) => {
+                let left = work.iter().map(|work| self.ended(work, &run, End::LeftToOthers, ""));
+                return Attempt::Held(left.collect(), holder);
             }
-            Ok(Some(ends)) => {
+            Ok(ends) => {
                 let end_of = |unit: Unit| ends.get(&unit).cloned().unwrap_or((End::Failed, String::new()));
                 let ended = work.iter().map(|work| {
                     let (end, error) = end_of(work.unit);
@@ -137,10 +156,14 @@ impl Batch {
             }
             Err(error) if work.len() > 1 && error.is_of_unit() => {
                 debug!(view = %self.id, units = work.len(), %error, "units failed together, and are tried alone");
-                return None;
+                return Attempt::Apart;
             }
             Err(error) => {
-                let end = if matches!(error, Error::Cancelled) { End::Cancelled } else { End::Failed };
+                let end = match error {
+                    Error::Cancelled => End::Cancelled,
+                    Error::LeaseLost => End::LeftToOthers,
+                    _ => End::Failed,
+                };
                 let text = error.to_string();
                 if error.is_of_unit() {
                     let failed = work.iter().map(|work| (work.unit, Some(work.failed(false, &text))));
@@ -157,10 +180,10 @@ impl Batch {
         if let Err(error) = shared.views.warehouse.runs().record(run).await {
             warn!(view = %self.id, %error, "cannot write down a refresh");
         }
-        Some(ended)
+        Attempt::Ended(ended)
     }
 
-    /// Refreshes units under a lease: how each ended. None when another server holds the lease.
+    /// Refreshes units under a lease: how each ended.
     async fn leased(
         &self,
         shared: &Shared,
@@ -168,9 +191,11 @@ impl Batch {
         work: &[&Work],
         stop: &CancellationToken,
         run: &mut Run,
-    ) -> Result<Option<Ends>, Error> {
-        let lease = shared.leases.take(&self.id.database, &self.id.name, &lease_name(work)).await?;
-        let Some(lease) = lease else { return Ok(None) };
+    ) -> Result<Ends, Error> {
+        let lease = match shared.leases.take(&self.id.database, &self.id.name, &lease_name(work)).await? {
+            Taken::Ours(lease) => lease,
+            Taken::Held(holder) => return Err(Error::Held(holder)),
+        };
         let published = tokio::select! {
             published = self.publish(shared, log, work, &lease, run) => published,
             lost = renew(&lease) => Err(lost),
@@ -180,7 +205,7 @@ impl Batch {
             // It ends by itself.
             warn!(view = %self.id, %error, "cannot give back a lease");
         }
-        published.map(Some)
+        published
     }
 
     /// Computes, checks and publishes units.
@@ -221,7 +246,8 @@ impl Batch {
             let end = match done {
                 Done::Published => End::Published,
                 Done::Same => End::Same,
-                Done::ByOther | Done::Overtaken => End::LeftToOthers,
+                Done::ByOther => End::ByOther,
+                Done::Overtaken => End::LeftToOthers,
             };
             (unit, (end, String::new()))
         }));
@@ -246,17 +272,26 @@ impl Batch {
         now: DateTime<Utc>,
     ) -> Result<Computed, Error> {
         let units: Vec<Unit> = work.iter().map(|work| work.unit).collect();
-        let mut rows = self.view.compute(&units).await?;
-        let day =
-            self.view.table().partition_column().and_then(|day| {
-                rows.schema.fields().iter().position(|field| field.name().to_lowercase() == day)
-            });
-        let name = day.map(|index| rows.schema.field(index).name().clone());
-        let mut output = Output::new(log.location(), &rows.schema, day, now)?;
-        while let Some(batch) = rows.next().await {
-            output.write(&batch?).await?;
+        let day = |schema: &Schema| {
+            let day = self.view.table().partition_column()?;
+            schema.fields().iter().position(|field| field.name().to_lowercase() == day)
+        };
+        let (mut output, mut peak_memory) = (None, 0);
+        for units in units.chunks(self.units_per_query()) {
+            let mut rows = self.view.compute(units).await?;
+            let output = match &mut output {
+                Some(output) => output,
+                None => output.insert(Output::new(log.location(), &rows.schema, day(&rows.schema), now)?),
+            };
+            while let Some(batch) = rows.next().await {
+                output.write(&batch?).await?;
+            }
+            peak_memory = peak_memory.max(rows.peak_memory() as u64);
         }
-        let columns = Columns { schema: Arc::clone(output.columns()), day: name };
+        let output = output.expect("a batch has units");
+        let schema = Arc::clone(output.columns());
+        let name = day(&schema).map(|index| schema.field(index).name().clone());
+        let columns = Columns { schema, day: name };
         let due: Vec<Option<NaiveDate>> = units.iter().map(|unit| unit.day()).collect();
         let mut days: BTreeMap<Option<NaiveDate>, Day> = output.finish(&due).await?;
         let mut changes = vec![];
@@ -273,7 +308,16 @@ impl Batch {
             }
             return Err(Error::Foreign(day.map_or("no day".to_owned(), |day| day.to_string())));
         }
-        Ok(Computed { columns, changes, peak_memory: rows.peak_memory() as u64 })
+        Ok(Computed { columns, changes, peak_memory })
+    }
+
+    /// Units that one query computes: all of them in one scan, but of a view with windows each is a plan of its own.
+    fn units_per_query(&self) -> usize {
+        let materialized = self.view.table().definition().materialized.iter();
+        let has_windows = materialized
+            .flat_map(|view| &view.depends_on)
+            .any(|dependency| matches!(dependency.kind, DependencyKind::Window { .. }));
+        if has_windows { WINDOWS_PER_QUERY } else { usize::MAX }
     }
 
     /// Keeps what became of units, for queries, for people, and for the next run.
@@ -314,7 +358,7 @@ impl Batch {
             let outcome = match unit.end {
                 End::Published => "published",
                 End::Same => "unchanged",
-                End::LeftToOthers => "left_to_others",
+                End::ByOther | End::LeftToOthers => "left_to_others",
                 End::Failed => "failed",
                 End::Cancelled | End::Waiting => "cancelled",
             };
@@ -353,7 +397,7 @@ impl Error {
             Self::Engine(error) => !matches!(error, engine::error::Error::Changed(_)),
             Self::Lake(error) => !matches!(error, lake::Error::Changed { .. }),
             Self::Foreign(_) => true,
-            Self::LeaseLost | Self::Cancelled => false,
+            Self::Held(_) | Self::LeaseLost | Self::Cancelled => false,
         }
     }
 }

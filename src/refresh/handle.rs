@@ -20,7 +20,7 @@ impl Refreshes for Refresher {
     async fn refresh(&self, request: Request, wait: bool) -> Result<Vec<RefreshedUnit>> {
         let request = of_view(&request, Trigger::Manual);
         if !wait {
-            self.start(request);
+            self.start(request).map_err(Error::View)?;
             return Ok(vec![]);
         }
         let outcome = self.run(&request, |_| ()).await;
@@ -222,7 +222,7 @@ fn of_view(request: &Request, trigger: Trigger) -> request::Request {
 /// The state of a unit after a refresh, in the words of the states of units.
 fn state_after(end: End) -> &'static str {
     match end {
-        End::Published | End::Same => "fresh",
+        End::Published | End::Same | End::ByOther => "fresh",
         End::LeftToOthers => "running",
         End::Failed => "failed",
         End::Cancelled => "stale",

@@ -12,7 +12,10 @@
 //!                         └─ time is over → free
 //! ```
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::{self, Display};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,14 +45,36 @@ pub struct Leases {
     /// The same, for others on its machine.
     process: Option<Process>,
     clock: Clock,
+    /// The leases that this server uses now, how often it asked for each: one of its own that is not among them is over,
+    /// though it could not be given back.
+    used: Arc<Mutex<BTreeMap<(Path, u64), usize>>>,
 }
 
-/// A lease that this server has taken.
+/// A lease that this server has taken. One that is dropped is given back soon.
 #[derive(Debug)]
 pub struct Lease {
     leases: Leases,
     folder: Path,
     number: u64,
+    is_ours: bool,
+}
+
+/// What came of asking for a lease.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is this server's for a while.
+    Ours(Box<Lease>),
+    /// Another refresh has it, be it of this server or of another.
+    Held(Holder),
+}
+
+/// The refresh that has a lease.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    folder: Path,
+    number: u64,
+    /// For people.
+    who: String,
 }
 
 /// What the file of a lease says.
@@ -67,34 +92,66 @@ impl Leases {
     /// The leases of the warehouse at this place, for a server that has just started.
     pub fn new(warehouse: &Location, clock: Clock) -> Self {
         let (warehouse, owner) = (warehouse.clone(), durable::unique().into());
-        Self { warehouse, owner, process: Process::own(), clock }
+        Self { warehouse, owner, process: Process::own(), clock, used: Arc::default() }
     }
 
-    /// Takes the lease of `units`, such as a month, of a view; `None` when another refresh holds it, be it of this
-    /// server or of another.
-    pub async fn take(&self, database: &str, view: &str, units: &str) -> Result<Option<Lease>> {
+    /// Takes the lease of `units`, such as a month, of a view, unless another refresh has it.
+    pub async fn take(&self, database: &str, view: &str, units: &str) -> Result<Taken> {
         let of_view = format!("{}.{}", database.to_lowercase(), view.to_lowercase());
         let folder = self.warehouse.prefix.clone().join("_lakefront").join("leases");
         let folder = folder.join(of_view).join(units);
         let before = self.newest(&folder).await?;
         if let Some((number, path)) = &before
             && let Some(terms) = self.terms(path).await?
-            && terms.expires_at > self.clock.now()
-            && !terms.process.as_ref().is_some_and(Process::is_dead)
+            && self.runs(&folder, *number, &terms)
         {
             tracing::debug!(of = %terms.owner, number, units, "the lease is held");
-            return Ok(None);
+            return Ok(Taken::Held(Holder { folder, number: *number, who: terms.who() }));
         }
         let number = before.as_ref().map_or(1, |(number, _)| number + 1);
-        let lease = Lease { leases: self.clone(), folder, number };
+        let mut lease = Lease::new(self, folder, number);
         if !durable::create(&self.warehouse, &lease.path(), self.new_terms(TERM)).await? {
-            return Ok(None);
+            let who = self.terms(&lease.path()).await?.map_or_else(String::new, |terms| terms.who());
+            return Ok(Taken::Held(Holder { folder: lease.folder.clone(), number, who }));
         }
+        lease.is_ours = true;
         // Only the newest number matters, and it stays, so that numbers never begin anew.
         if let Some((_, path)) = before {
             durable::remove(&self.warehouse, &path).await?;
         }
-        Ok(Some(lease))
+        Ok(Taken::Ours(Box::new(lease)))
+    }
+
+    /// Whether the holder has the lease no more: it gave it back, its time is over, or another one has taken it.
+    pub async fn is_over(&self, holder: &Holder) -> Result<bool> {
+        match self.newest(&holder.folder).await? {
+            Some((number, path)) if number == holder.number => {
+                let terms = self.terms(&path).await?;
+                Ok(!terms.is_some_and(|terms| self.runs(&holder.folder, number, &terms)))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Whether a lease is still somebody's.
+    fn runs(&self, folder: &Path, number: u64, terms: &Terms) -> bool {
+        let is_used = terms.owner != *self.owner || self.used().contains_key(&(folder.clone(), number));
+        is_used
+            && terms.expires_at > self.clock.now()
+            && !terms.process.as_ref().is_some_and(Process::is_dead)
+    }
+
+    fn used(&self) -> MutexGuard<'_, BTreeMap<(Path, u64), usize>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a lease back, unless another one has taken it.
+    async fn end(&self, folder: &Path, number: u64) -> Result<()> {
+        if self.newest(folder).await?.is_some_and(|(newest, _)| newest == number) {
+            durable::replace(&self.warehouse, &path_of(folder, number), self.new_terms(Duration::ZERO))
+                .await?;
+        }
+        Ok(())
     }
 
     /// The newest lease in a folder.
@@ -133,7 +190,28 @@ impl Leases {
     }
 }
 
+impl Terms {
+    fn who(&self) -> String {
+        match &self.process {
+            Some(process) => process.to_string(),
+            None => format!("server {}", self.owner),
+        }
+    }
+}
+
+impl Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.who.is_empty() { "another server" } else { &self.who })
+    }
+}
+
 impl Lease {
+    /// One that is about to be taken.
+    fn new(leases: &Leases, folder: Path, number: u64) -> Self {
+        *leases.used().entry((folder.clone(), number)).or_default() += 1;
+        Self { leases: leases.clone(), folder, number, is_ours: false }
+    }
+
     /// Holds the lease for another term. False: it is another server's by now, and the work must not be published.
     pub async fn renew(&self) -> Result<bool> {
         if !self.is_held().await? {
@@ -154,12 +232,9 @@ impl Lease {
     }
 
     /// Gives the lease back.
-    pub async fn give_back(self) -> Result<()> {
-        if self.is_newest().await? {
-            let ended = self.leases.new_terms(Duration::ZERO);
-            durable::replace(&self.leases.warehouse, &self.path(), ended).await?;
-        }
-        Ok(())
+    pub async fn give_back(mut self) -> Result<()> {
+        self.is_ours = false;
+        self.leases.end(&self.folder, self.number).await
     }
 
     async fn is_newest(&self) -> Result<bool> {
@@ -168,6 +243,31 @@ impl Lease {
     }
 
     fn path(&self) -> Path {
-        self.folder.clone().join(format!("{:020}.json", self.number))
+        path_of(&self.folder, self.number)
+    }
+}
+
+fn path_of(folder: &Path, number: u64) -> Path {
+    folder.clone().join(format!("{number:020}.json"))
+}
+
+/// Work that is dropped, because its client is gone for one, should keep nobody waiting.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let key = (self.folder.clone(), self.number);
+        if let Entry::Occupied(mut used) = self.leases.used().entry(key) {
+            *used.get_mut() -= 1;
+            if *used.get() == 0 {
+                used.remove();
+            }
+        }
+        if !self.is_ours {
+            return;
+        }
+        let (leases, folder, number) = (self.leases.clone(), self.folder.clone(), self.number);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // It ends by itself otherwise.
+            runtime.spawn(async move { drop(leases.end(&folder, number).await) });
+        }
     }
 }

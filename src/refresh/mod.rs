@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! run ─→ survey: which units are not fresh, and may be refreshed now ──→ none: done
+//!  ↑        │      units that another refresh is at: wait for it, when somebody asked ──┐
+//!  ├────────┼──────────────────────────────────────────────────────────────────────────┘
 //!  ↑        └─→ wave: the newest unit of every view, or else some older ones ─→ batches at once ─┐
 //!  └──── views that read others may have become ready: look again ←──────────────────────────────┘
 //! ```
@@ -12,7 +14,8 @@
 mod batch;
 mod handle;
 pub mod lease;
-mod process;
+mod others;
+pub mod process;
 mod ready;
 pub mod request;
 mod survey;
@@ -31,7 +34,8 @@ use tracing::{error, info};
 
 use self::batch::Batch;
 use self::lease::Leases;
-use self::request::{End, Outcome, Planned, Request, UnitOutcome};
+use self::others::Others;
+use self::request::{End, Outcome, Planned, Request, Trigger, UnitOutcome};
 use self::survey::Survey;
 use crate::catalog::{Catalog, TableId};
 use crate::clock::Clock;
@@ -55,6 +59,8 @@ struct Shared {
     clock: Clock,
     /// Batches at once.
     at_once: usize,
+    /// How long a refresh that somebody asked for waits for others.
+    wait: Duration,
     /// Units are computed by the engine's threads; their rows are written by these.
     threads: Option<tokio::runtime::Runtime>,
     /// What is at work now: to stop it.
@@ -74,13 +80,18 @@ struct Shared {
 /// Tells when a view is next refreshed by its schedule.
 type NextTime = Box<dyn Fn(&TableId) -> Option<DateTime<Utc>> + Send + Sync>;
 
+/// Runs at once that nobody waits for.
+const STARTED_MAX: usize = 100;
+
 /// How far a run is: batches and units that are done, units that are still to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Progress {
     /// Units that are done, well or badly.
     pub done: u64,
     /// Units that are known to be still to do.
     pub left: u64,
+    /// The other refresh that it waits for now, for people.
+    pub waits_for: Option<String>,
     /// The run has ended.
     pub over: bool,
 }
@@ -108,6 +119,7 @@ impl Refresher {
             leases,
             clock,
             at_once,
+            wait: config.refresh_wait.0,
             threads: Some(threads),
             at_work: Mutex::default(),
             started: TaskTracker::new(),
@@ -122,14 +134,16 @@ impl Refresher {
     /// Refreshes what a request asks for, wave after wave, until nothing is left that can be.
     pub async fn run(&self, request: &Request, tell: impl Fn(Progress)) -> Outcome {
         let began = Instant::now();
-        let tell = |progress| {
+        let tell = |progress: Progress| {
             if request.view.is_none() {
-                self.shared.progress.send_replace(progress);
+                self.shared.progress.send_replace(progress.clone());
             }
             tell(progress);
         };
         let mut outcome = Outcome::default();
         let mut tried = Tried::default();
+        // What follows changes looks again soon. Whoever asked wants to know how it ends, and a schedule's next time is far.
+        let mut others = Others::new(request.trigger != Trigger::Change, self.shared.wait);
         while !self.shared.stopped.is_cancelled() {
             let survey = Survey::of(&self.shared, request, &tried).await;
             if request.view.is_none() {
@@ -138,31 +152,45 @@ impl Refresher {
             if tried.0.is_empty() {
                 survey.retract(&self.shared).await;
             }
+            outcome.units.extend(others.ended(&survey, &mut tried));
             let wave = survey.wave();
-            let done = tried.0.len() as u64;
-            tell(Progress { done, left: survey.left(), over: false });
+            let done = tried.0.len() as u64 - others.count();
+            let now = Progress { done, left: survey.left() + others.count(), ..Progress::default() };
+            tell(now.clone());
             outcome.problems.clone_from(&survey.problems);
             if wave.is_empty() {
+                if let Some(holder) = others.first() {
+                    tell(Progress { waits_for: Some(holder), ..now });
+                    if others.wait(&self.shared).await {
+                        others.forget(&self.shared, &mut tried);
+                        continue;
+                    }
+                }
                 outcome.units.extend(survey.waiting);
                 break;
             }
             let work = stream::iter(wave).map(|batch| self.work(batch));
             let mut batches = work.buffer_unordered(self.shared.at_once);
             while let Some(finished) = batches.next().await {
-                tried.0.extend(finished.keys);
-                outcome.units.extend(finished.units);
-                let now_done = tried.0.len() as u64;
-                let left = survey.left().saturating_sub(now_done - done);
-                tell(Progress { done: now_done, left, over: false });
+                tried.0.extend(finished.keys.iter().cloned());
+                outcome.units.extend(others.take(finished));
+                let now_done = tried.0.len() as u64 - others.count();
+                let left = (now.done + now.left).saturating_sub(now_done);
+                tell(Progress { done: now_done, left, ..Progress::default() });
             }
         }
-        tell(Progress { done: tried.0.len() as u64, left: 0, over: true });
+        let done = tried.0.len() as u64 - others.count();
+        outcome.units.extend(others.given_up());
+        tell(Progress { done, over: true, ..Progress::default() });
         outcome.duration = began.elapsed();
         outcome
     }
 
-    /// Begins to refresh; nobody waits for it.
-    pub fn start(&self, request: Request) {
+    /// Begins to refresh; nobody waits for it. Why it does not, otherwise.
+    pub fn start(&self, request: Request) -> Result<(), String> {
+        if self.shared.started.len() >= STARTED_MAX {
+            return Err(format!("{STARTED_MAX} refreshes that were asked for have not ended yet"));
+        }
         let refresher = self.clone();
         let run = async move {
             let outcome = refresher.run(&request, |_| ()).await;
@@ -170,9 +198,10 @@ impl Refresher {
             info!(published, failed, "a refresh that was asked for has ended");
         };
         tokio::spawn(self.shared.started.track_future(run));
+        Ok(())
     }
 
-    /// Stops what is being refreshed of a view. How many refreshes were stopped.
+    /// Stops what is being refreshed of a view, and what waits for other refreshes of it. How many were stopped.
     pub fn cancel(&self, view: &TableId) -> u64 {
         let at_work = self.shared.at_work.lock().unwrap_or_else(PoisonError::into_inner);
         let of_view = at_work.batches.values().filter(|(id, _)| id == view);
@@ -228,7 +257,7 @@ impl Refresher {
                     duration: Duration::ZERO,
                     error: "internal error".to_owned(),
                 };
-                batch::Finished { units: keys.iter().map(failed).collect(), keys }
+                batch::Finished { units: keys.iter().map(failed).collect(), keys, left_to: None }
             }
         }
     }

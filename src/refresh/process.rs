@@ -3,6 +3,7 @@
 //! A process is known by its number, when it began, and the machine since it was started: numbers are given
 //! anew. Where the system does not tell these, nobody is said to be dead.
 
+use std::fmt;
 use std::fs;
 use std::io;
 
@@ -16,13 +17,17 @@ pub struct Process {
     number: u32,
     /// In the machine's own clock.
     began: u64,
+    /// The machine's name, for people.
+    #[serde(default)]
+    host: String,
 }
 
 impl Process {
     /// This process.
     pub fn own() -> Option<Self> {
         let number = std::process::id();
-        Some(Self { machine: machine()?, number, began: began(number).ok()?? })
+        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+        Some(Self { machine: machine()?, number, began: began(number).ok()??, host })
     }
 
     /// Whether it is of this machine, and has ended.
@@ -30,6 +35,13 @@ impl Process {
         let is_here = machine().is_some_and(|machine| machine == self.machine);
         // What cannot be read may live.
         is_here && began(self.number).is_ok_and(|began| began != Some(self.began))
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "process {}", self.number)?;
+        if self.host.is_empty() { Ok(()) } else { write!(formatter, " on {}", self.host) }
     }
 }
 

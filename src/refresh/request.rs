@@ -28,9 +28,9 @@ pub struct Request {
 pub enum Trigger {
     /// Sources changed. Waits until source days are ready, and after failures.
     Change,
-    /// Its time has come. Waits as above.
+    /// Its time has come. Waits as above, and for other refreshes of the same units.
     Schedule,
-    /// Somebody asked. Waits for nothing.
+    /// Somebody asked. Waits for nothing but other refreshes of the same units.
     Manual,
 }
 
@@ -71,7 +71,9 @@ pub enum End {
     Published,
     /// Its rows were published already.
     Same,
-    /// Another refresh is at it, or was in the meantime: of another server, or of this one.
+    /// Another refresh, of another server or of this one, has published it in the meantime.
+    ByOther,
+    /// Another refresh is at it, or was in the meantime and made it from other files.
     LeftToOthers,
     /// It could not be made, or a CHECK holds it back.
     Failed,
@@ -118,6 +120,7 @@ impl fmt::Display for End {
         formatter.write_str(match self {
             Self::Published => "published",
             Self::Same => "unchanged",
+            Self::ByOther => "published by another refresh",
             Self::LeftToOthers => "left to another refresh",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",

@@ -17,15 +17,13 @@ use super::{Shared, Tried};
 use crate::catalog::TableId;
 use crate::engine;
 use crate::engine::views::OpenView;
-use crate::views::definition::{DependencyKind, Materialized, Refresh};
+use crate::views::definition::{Materialized, Refresh};
 use crate::views::failures::Failures;
 use crate::views::provider::{Freshness, UnitInput};
-use crate::views::published::{Fingerprint, Unit};
+use crate::views::published::{Fingerprint, PublishedUnit, Unit};
 
-/// Units that are computed together.
+/// Units that are published together.
 const UNITS_PER_BATCH: usize = 31;
-/// The same, of a view with windows: its units are computed side by side, not in one scan.
-const WINDOWS_PER_BATCH: usize = 4;
 /// Bytes of source files that are read for one batch.
 const BYTES_PER_BATCH: u64 = 1 << 30;
 /// Views that are looked at at once.
@@ -55,8 +53,8 @@ struct Surveyed {
     /// The newest unit that is fresh or could be.
     newest: Option<Unit>,
     trigger: Trigger,
-    /// In the words of the states of units, in their order.
-    states: Vec<&'static str>,
+    /// In the words of the states of units.
+    states: BTreeMap<Unit, &'static str>,
     /// Published days that no source has any more.
     gone: BTreeSet<Unit>,
 }
@@ -92,12 +90,19 @@ impl Survey {
         self.views.iter().map(|view| view.work.len() as u64).sum()
     }
 
+    /// A unit as it is published, if it is fresh.
+    pub fn fresh(&self, id: &TableId, unit: Unit) -> Option<&PublishedUnit> {
+        let view = self.views.iter().find(|view| view.id == *id)?;
+        let is_fresh = view.states.get(&unit).is_some_and(|state| *state == "fresh");
+        view.view.table().published(unit).filter(|_| is_fresh)
+    }
+
     /// Counts the units of each view by their states, in the metrics.
     pub fn count(&self, shared: &Shared) {
         const STATES: [&str; 5] = ["fresh", "stale", "missing", "waiting", "failed"];
-        let set = |view: &TableId, states: &[&str]| {
+        let set = |view: &TableId, states: &BTreeMap<Unit, &str>| {
             for state in STATES {
-                let count = states.iter().filter(|of_unit| **of_unit == state).count();
+                let count = states.values().filter(|of_unit| **of_unit == state).count();
                 let labels = [("view", view.to_string()), ("state", state.to_owned())];
                 metrics::gauge!("lakefront_view_units", &labels).set(count as f64);
             }
@@ -105,7 +110,7 @@ impl Survey {
         let mut counted = shared.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let now: BTreeSet<TableId> = self.views.iter().map(|view| view.id.clone()).collect();
         // What is not there any more has no units; nobody should be alarmed by those that it had.
-        counted.difference(&now).for_each(|gone| set(gone, &[]));
+        counted.difference(&now).for_each(|gone| set(gone, &BTreeMap::new()));
         self.views.iter().for_each(|view| set(&view.id, &view.states));
         *counted = now;
     }
@@ -152,19 +157,10 @@ impl Surveyed {
 
     /// The newest units that can be computed together: of one month, which is what a lease is for.
     fn newest_together(&self) -> Vec<Work> {
-        let has_windows = self
-            .view
-            .table()
-            .definition()
-            .materialized
-            .iter()
-            .flat_map(|view| &view.depends_on)
-            .any(|dependency| matches!(dependency.kind, DependencyKind::Window { .. }));
-        let most = if has_windows { WINDOWS_PER_BATCH } else { UNITS_PER_BATCH };
         let month = |unit: Unit| unit.day().map(|day| (day.year(), day.month()));
         let mut together: Vec<Work> = vec![];
         let mut bytes = 0_u64;
-        for work in self.work.values().rev().take(most) {
+        for work in self.work.values().rev().take(UNITS_PER_BATCH) {
             bytes = bytes.saturating_add(work.bytes);
             let fits = together
                 .first()
@@ -253,7 +249,7 @@ async fn look(
         false => BTreeSet::new(),
     };
     let trigger = request.trigger;
-    let states = planned.iter().map(|unit| unit.state).collect();
+    let states = planned.iter().map(|unit| (unit.unit, unit.state)).collect();
     let view = Surveyed { id: id.clone(), view: Arc::clone(&view), work, newest, trigger, states, gone };
     Ok(Looked { view, waiting, planned })
 }

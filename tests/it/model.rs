@@ -68,7 +68,7 @@ async fn play(seeds: &[u64], steps: u64, in_store: bool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "these variables steer the test, not the server")]
-fn numbers(variable: &str, default: &[u64]) -> Vec<u64> {
+pub fn numbers(variable: &str, default: &[u64]) -> Vec<u64> {
     match std::env::var(variable) {
         Ok(text) => text.split(',').map(|number| number.parse().unwrap()).collect(),
         Err(_) => default.to_vec(),
@@ -107,6 +107,8 @@ impl Model {
         for table in ["login", "purchase"] {
             std::fs::create_dir_all(lake.path(&format!("lake/{table}"))).unwrap();
         }
+        // Leases of refreshes that were abandoned while the store failed end when the clock is moved.
+        lake.configure(|config| config.refresh_wait = "200ms".parse().unwrap());
         let store = if in_store { Some(S3Server::start().await) } else { None };
         if let Some(store) = &store {
             lake.configure(|config| {
@@ -592,7 +594,7 @@ fn passes_check(row: &str) -> bool {
     players.parse::<f64>().is_ok_and(|players| players < CHECKED as f64) || players.is_empty()
 }
 
-fn random_fault(random: &mut StdRng) -> (Operation, Fault) {
+pub fn random_fault(random: &mut StdRng) -> (Operation, Fault) {
     let operation = *[Operation::Put, Operation::Put, Operation::Get, Operation::List, Operation::Delete]
         .choose(random)
         .unwrap();

@@ -161,6 +161,67 @@ async fn two_servers_tell_everything_once_and_an_outage_loses_nothing() {
     fourth.stop().await;
 }
 
+/// A server that is killed does not send again what has arrived, although another target has not answered yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_arrived_is_kept_while_another_target_is_silent() {
+    let mut place = Place::new("2026-09-10T00:30:00Z").await;
+    place.table("login", "UTC");
+    place.view("daily", "PARTITION BY day CHECK (n > 0)", LOGINS);
+    place.arrives("login", "2026-09-09", "1,-1\n", "2026-09-10T00:00:00Z");
+    place.targets = vec!["silent", "x"];
+    let _server = place.server(true).await;
+    // Nobody waits for the server to settle: it waits for the silent one.
+    place.clock.set("2026-09-10T01:00:00Z".parse().unwrap());
+    let told = place.path("warehouse/_lakefront/told");
+    let newest = || {
+        let files = std::fs::read_dir(&told).into_iter().flatten().map(|file| file.unwrap().path());
+        let text = files.max().and_then(|file| std::fs::read_to_string(file).ok())?;
+        let document: serde_json::Value = serde_json::from_str(&text).ok()?;
+        document["letters"].as_array()?.first().map(|letter| (letter["id"].clone(), letter["to"].clone()))
+    };
+    let only_silent = serde_json::json!(["notify[0].webhook"]);
+    let id = loop {
+        match newest() {
+            Some((id, to)) if to == only_silent => break id,
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((place.events(), &place.last()["id"]), (vec!["failed".to_owned()], &id));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_silent_is_told_of_by_another() {
+    let place = Place::new("2026-09-10T00:00:00Z").await;
+    place.table("login", "UTC");
+    let [one, other, third] = [place.server(true).await, place.server(true).await, place.server(true).await];
+    let mut minute = 0;
+    let mut pass = async |minutes: i64, servers: &[&Server]| {
+        for _ in 0..minutes {
+            minute += 1;
+            place.until(&format!("2026-09-10T00:{minute:02}:00Z"), servers).await;
+        }
+    };
+    // All of them live; then a clock jumps.
+    pass(6, &[&one, &other, &third]).await;
+    place.until("2026-09-09T20:00:00Z", &[&one, &other, &third]).await;
+    pass(6, &[&one, &other, &third]).await;
+    assert_eq!(place.told(), [""; 0]);
+    // One dies, and one stops as it should.
+    third.tasks.iter().for_each(JoinHandle::abort);
+    other.stop().await;
+    pass(2, &[&one]).await;
+    assert_eq!(place.told(), [""; 0]);
+    pass(10, &[&one]).await;
+    let [told] = &place.told()[..] else { panic!("{:?}", place.told()) };
+    assert!(
+        told.contains(" scheduler: process ") && told.contains(" has not been seen since 2026-09-10 00:12"),
+        "{told}"
+    );
+    one.stop().await;
+    let signs = place.path("warehouse/_lakefront/servers");
+    assert_eq!(std::fs::read_dir(signs).unwrap().count(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_of_dropped_views_go_after_a_while() {
     // What is written here is as old as the system says.
@@ -323,6 +384,8 @@ struct Place {
     directory: TempDir,
     clock: Clock,
     receiver: Receiver,
+    /// Whom servers tell that start later.
+    targets: Vec<&'static str>,
 }
 
 /// The parts of a server that run by themselves.
@@ -345,7 +408,7 @@ impl Place {
         // Thousands of small files are synced here; where there is memory for them no disk is kept busy.
         let memory = std::path::Path::new("/dev/shm");
         let directory = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self { directory: directory.unwrap(), clock, receiver }
+        Self { directory: directory.unwrap(), clock, receiver, targets: vec!["x"] }
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -384,7 +447,8 @@ impl Place {
 
     async fn server(&self, is_early: bool) -> Server {
         let mut config = Config { listing_interval: "0s".parse().unwrap(), ..Config::default() };
-        config.notify = vec![Notify { webhook: self.receiver.secret("x"), ..Notify::default() }];
+        let target = |name: &&str| Notify { webhook: self.receiver.secret(name), ..Notify::default() };
+        config.notify = self.targets.iter().map(target).collect();
         let (at, time_zone) = if is_early { ("08:00", "Asia/Seoul") } else { ("09:00", "Europe/Berlin") };
         let (at, time_zone) = (at.parse().unwrap(), time_zone.parse().unwrap());
         config.summary = Some(Summary { at, time_zone });

@@ -43,6 +43,9 @@ impl Receiver {
         body: String,
     ) -> (StatusCode, HeaderMap) {
         let body = serde_json::from_str(&body).unwrap();
+        if name == "silent" {
+            std::future::pending::<()>().await;
+        }
         receiver.got.lock().unwrap().push((receiver.clock.now(), name, body));
         receiver.answers.lock().unwrap().pop_front().unwrap_or((StatusCode::OK, HeaderMap::new()))
     }

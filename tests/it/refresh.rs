@@ -13,12 +13,14 @@ use lakefront::config::{Config, Interval};
 use lakefront::engine::answer::Answer;
 use lakefront::engine::session::{Engine, Login};
 use lakefront::engine::views::parse::Parser;
-use lakefront::refresh::Refresher;
+use lakefront::refresh::lease::{Leases, TERM, Taken};
 use lakefront::refresh::request::{End, Outcome, Request, Trigger};
+use lakefront::refresh::{Progress, Refresher};
 use lakefront::views::definition::{Definition, Dependency, DependencyKind, Materialized};
 use lakefront::views::published::{Unit, Warehouse};
 use lakefront::views::{Snapshot, View, Views};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::model::cells;
 
@@ -154,6 +156,81 @@ async fn two_servers_share_the_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_waits_for_another_refresh_to_its_end() {
+    let mut lake = Lake::new();
+    for day in 1..=4 {
+        lake.day(day, &format!("1,{day}\n"));
+    }
+    lake.configure(|config| config.refresh_wait = "1d".parse().unwrap());
+    let server = lake.server().await;
+    server.define(vec![daily("daily", DAILY)]);
+    let view = Some(TableId::new("mart", "daily"));
+    let request = Request { view, from: None, to: None, force: false, trigger: Trigger::Manual };
+    // Another server, on another machine for all that is known here, took the lease and renews it no more.
+    let held = || async {
+        let leases = Leases::new(server.views.warehouse.root(), lake.clock.clone());
+        let Taken::Ours(lease) = leases.take("mart", "daily", "2026-09").await.unwrap() else {
+            panic!("it is free")
+        };
+        // As one that is killed: a lease that is dropped is given back.
+        std::mem::forget(lease);
+    };
+    held().await;
+    let (waits, mut waiting) = watch::channel(false);
+    let tell = |progress: Progress| {
+        waits.send_replace(progress.waits_for.is_some());
+    };
+    let died = async {
+        waiting.wait_for(|waits| *waits).await.unwrap();
+        lake.clock.set(lake.clock.now() + TimeDelta::from_std(TERM).unwrap());
+    };
+    let (outcome, ()) = tokio::join!(server.refresher.run(&request, &tell), died);
+    assert_eq!(counts(&outcome), "published 4");
+
+    // It is cancelled while it waits, and what follows changes waits for nobody.
+    lake.file("lake/login/day=2026-09-02/a.csv", "1,7\n");
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.look_again();
+    held().await;
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "left to another refresh 1");
+    let cancelled = async {
+        waiting.wait_for(|waits| *waits).await.unwrap();
+        while server.refresher.cancel(&TableId::new("mart", "daily")) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let (outcome, ()) = tokio::join!(server.refresher.run(&request, &tell), cancelled);
+    assert_eq!(units(&outcome), "daily 2: cancelled");
+
+    // Nobody waits for ever.
+    lake.configure(|config| config.refresh_wait = "1s".parse().unwrap());
+    let impatient = lake.server().await;
+    impatient.define(vec![daily("daily", DAILY)]);
+    let outcome = impatient.refresher.run(&request, |_| ()).await;
+    assert_eq!(units(&outcome), "daily 2: left to another refresh");
+    let error = &outcome.units[0].error;
+    assert!(error.ends_with(", which refreshes 2026-09-02 is still at it after 1 s"), "{error}");
+
+    // What another server has published meanwhile is as good.
+    lake.clock.set(lake.clock.now() + TimeDelta::from_std(TERM).unwrap());
+    let other = lake.server().await;
+    other.define(vec![daily("daily", DAILY)]);
+    let leases = Leases::new(server.views.warehouse.root(), lake.clock.clone());
+    let Taken::Ours(lease) = leases.take("mart", "daily", "2026-09").await.unwrap() else {
+        panic!("it is free")
+    };
+    let publishes = async {
+        waiting.wait_for(|waits| *waits).await.unwrap();
+        lease.give_back().await.unwrap();
+        other.refresh(Trigger::Change).await
+    };
+    let (mine, others) = tokio::join!(server.refresher.run(&request, &tell), publishes);
+    assert_eq!(mine.count(End::Published) + others.count(End::Published), 1, "{mine:?} {others:?}");
+    assert_eq!(mine.count(End::Published) + mine.count(End::ByOther), 1, "{mine:?}");
+    server.check_answers(&["daily"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_newest_day_comes_first() {
     let lake = Lake::new();
     for day in 1..=28 {
@@ -251,20 +328,22 @@ impl Lake {
     }
 
     pub async fn server(&self) -> Server {
-        let config = &self.config;
-        let catalog = Catalog::open(config).await.unwrap();
-        let warehouse = Warehouse::new(config, &catalog).unwrap();
-        let views = Views::open(config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await.unwrap();
-        let clock = self.clock.clone();
-        let engine = Engine::new(config, Arc::clone(&catalog), Arc::clone(&views), clock.clone()).unwrap();
-        let of_refresher = (Arc::clone(&engine), Arc::clone(&catalog), Arc::clone(&views));
-        let refresher =
-            Refresher::new(config, of_refresher.0, of_refresher.1, of_refresher.2, clock).unwrap();
-        Server { engine, catalog, views, refresher }
+        Server::of(&self.config, self.clock.clone()).await
     }
 }
 
 impl Server {
+    pub async fn of(config: &Config, clock: Clock) -> Self {
+        let catalog = Catalog::open(config).await.unwrap();
+        let warehouse = Warehouse::new(config, &catalog).unwrap();
+        let views = Views::open(config, Arc::clone(&catalog), warehouse, Arc::new(Parser)).await.unwrap();
+        let engine = Engine::new(config, Arc::clone(&catalog), Arc::clone(&views), clock.clone()).unwrap();
+        let of_refresher = (Arc::clone(&engine), Arc::clone(&catalog), Arc::clone(&views));
+        let refresher =
+            Refresher::new(config, of_refresher.0, of_refresher.1, of_refresher.2, clock).unwrap();
+        Self { engine, catalog, views, refresher }
+    }
+
     pub fn define(&self, definitions: Vec<Definition>) {
         let view = |definition: Definition| {
             let id = TableId::new(&definition.database, &definition.name);
@@ -328,7 +407,15 @@ impl Server {
 
 /// How many units ended in which way.
 fn counts(outcome: &Outcome) -> String {
-    let ends = [End::Published, End::Same, End::LeftToOthers, End::Failed, End::Waiting];
+    let ends = [
+        End::Published,
+        End::Same,
+        End::ByOther,
+        End::LeftToOthers,
+        End::Failed,
+        End::Cancelled,
+        End::Waiting,
+    ];
     let counts = ends.map(|end| (outcome.count(end), end));
     let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, end)| format!("{end} {count}"));
     counts.collect::<Vec<_>>().join(", ")

@@ -2,6 +2,7 @@
 //! full, read-only or gone. What was published stays whole, answers stay right, and the next refresh ends the work.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -105,24 +106,51 @@ fn a_refresh_that_is_killed_at_any_moment_is_ended_by_the_next() {
     println!("{killed} of {kills} were killed at work");
 }
 
-/// Two processes at once, and one that makes what each has left to the other: each day is made once, and all are.
+/// Two processes at once: each day is made once, and each process ends when all days are published.
 #[test]
 fn two_processes_publish_each_day_once() {
     let lake = Lake::new(28);
     let start = |_| lake.command("none").stdout(Stdio::piped()).spawn().unwrap();
     let children: Vec<_> = (0..2).map(start).collect();
-    let mut outputs: Vec<Output> =
-        children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
-    outputs.push(lake.refresh("none"));
-    let told: Vec<String> =
-        outputs.into_iter().map(|output| String::from_utf8(output.stdout).unwrap()).collect();
-    let published = |told: &String| {
-        let line = told.lines().last().unwrap_or_default();
-        let count = line.strip_prefix("mart.daily: ").and_then(|line| line.split(' ').next());
-        count.and_then(|count| count.parse::<u32>().ok()).unwrap_or_else(|| panic!("{told}"))
-    };
-    assert_eq!(told.iter().map(published).sum::<u32>(), 28, "{told:?}");
+    let mut published = 0;
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        published += published_by(&output);
+    }
+    assert_eq!(published, 28);
     assert_eq!(lake.published(), (1..=28).map(|day| (day, 1)).collect());
+}
+
+/// One that has stopped in the middle of its work holds another up, which says so; when it is killed the other goes on.
+#[test]
+fn a_refresh_waits_for_another_process_until_that_one_dies() {
+    let lake = Lake::new(28);
+    let mut stuck = lake.command("hang:21").stdout(Stdio::null()).spawn().unwrap();
+    let leases = lake.directory.path().join("warehouse/_lakefront/leases/mart.daily/2026-09");
+    while std::fs::read_dir(&leases).map_or(0, Iterator::count) == 0 {
+        assert!(stuck.try_wait().unwrap().is_none(), "it came to its end");
+        std::thread::yield_now();
+    }
+    let mut other = lake.command("none").stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(other.stdout.take().unwrap()).lines();
+    let first = told.next().unwrap().unwrap();
+    assert!(first.starts_with(&format!("mart.daily waits for process {}", stuck.id())), "{first}");
+    assert!(first.ends_with(", which refreshes 2026-09-28"), "{first}");
+    stuck.kill().unwrap();
+    stuck.wait().unwrap();
+    let rest: Vec<String> = told.map(Result::unwrap).collect();
+    assert!(other.wait().unwrap().success(), "{rest:?}");
+    assert!(rest.last().unwrap().starts_with("mart.daily: 28 published, "), "{rest:?}");
+    assert_eq!(lake.published(), (1..=28).map(|day| (day, 1)).collect());
+}
+
+/// How many days a process says that it has published.
+fn published_by(output: &Output) -> u32 {
+    let told = String::from_utf8_lossy(&output.stdout);
+    let line = told.lines().last().unwrap_or_default();
+    let count = line.strip_prefix("mart.daily: ").and_then(|line| line.split(' ').next());
+    count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{told}"))
 }
 
 /// A disk of its own for the warehouse: it becomes full, read-only, and goes away.

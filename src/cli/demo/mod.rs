@@ -87,7 +87,7 @@ async fn show_progress(mut progress: watch::Receiver<Progress>) {
     let style = ProgressStyle::with_template("publishing the views {bar:40} {pos} of {len} days");
     let bar = ProgressBar::new(0).with_style(style.expect("the template is a constant"));
     loop {
-        let Progress { done, left, over } = *progress.borrow_and_update();
+        let Progress { done, left, over, .. } = *progress.borrow_and_update();
         if done + left > 0 {
             bar.set_length(done + left);
             bar.set_position(done);
