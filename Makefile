@@ -1,7 +1,7 @@
 # `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets; `make test-differential`
-# compares random statements with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes 300 times
-# and plays new games of changes against views for about an hour; `make test-apps` uses the sample lake with Superset,
-# SQLAlchemy, pandas, Polars and mycli.
+# compares random statements with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes and servers
+# 300 times each and plays new games of changes against views for about an hour; `make test-apps` uses the sample lake with
+# Superset, SQLAlchemy, pandas, Polars and mycli.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
@@ -31,7 +31,7 @@ KILLS ?= 300
 STEPS ?= 3000
 SEEDS ?= $(shell shuf -i 1000-999999 -n 4 | paste -sd,)
 test-faults:
-	LAKEFRONT_KILLS=$(KILLS) LAKEFRONT_SEEDS=$(SEEDS) LAKEFRONT_STEPS=$(STEPS) cargo test --test it -- model refresh_faults --nocapture
+	LAKEFRONT_KILLS=$(KILLS) LAKEFRONT_SEEDS=$(SEEDS) LAKEFRONT_STEPS=$(STEPS) cargo test --test it -- model refresh_ --nocapture
 
 # Applications as their users have them, from PyPI, each kind in an environment of its own: about 2 GB and ten minutes.
 APPS := $(abspath $(CARGO_TARGET_DIR))/apps

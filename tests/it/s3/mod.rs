@@ -180,6 +180,17 @@ impl S3Server {
     }
 }
 
+impl S3Server {
+    /// The same for the config file of a process.
+    pub fn as_yaml(&self) -> String {
+        format!(
+            "stores: {{ \"s3://lake\": {{ endpoint: \"http://{}\", region: us-east-1, allow_http: true, \
+             anonymous: true, request_timeout: 3s, retry_timeout: 3s }} }}\n",
+            self.address
+        )
+    }
+}
+
 impl State {
     /// Notes a request, and tells how it shall fail.
     fn enter(&self, operation: Operation, key: &str) -> Option<Fault> {
