@@ -6,7 +6,7 @@
 //! is not kept.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow::array::RecordBatch;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -73,11 +73,11 @@ pub struct Made<'a> {
     pub columns: &'a [Column],
 }
 
-/// The tables and views that there are.
+/// Which tables and views there are. Those that are gone are not kept alive.
 #[derive(Clone, Debug)]
 pub struct Definitions {
-    catalog: Arc<catalog::Snapshot>,
-    views: Arc<views::Snapshot>,
+    catalog: Weak<catalog::Snapshot>,
+    views: Weak<views::Snapshot>,
 }
 
 /// What the rows of a query come from.
@@ -177,12 +177,13 @@ impl Known {
 impl Definitions {
     /// Those of now.
     pub fn of(engine: &Engine) -> Self {
-        Self { catalog: engine.catalog.snapshot(), views: engine.views.snapshot() }
+        let (catalog, views) = (engine.catalog.snapshot(), engine.views.snapshot());
+        Self { catalog: Arc::downgrade(&catalog), views: Arc::downgrade(&views) }
     }
 
     fn are_those_of(&self, engine: &Engine) -> bool {
         let now = Self::of(engine);
-        Arc::ptr_eq(&self.catalog, &now.catalog) && Arc::ptr_eq(&self.views, &now.views)
+        self.catalog.ptr_eq(&now.catalog) && self.views.ptr_eq(&now.views)
     }
 }
 
