@@ -13,7 +13,8 @@ use crate::shared;
 #[tokio::test(flavor = "multi_thread")]
 async fn values() {
     let Some(pairs) = shared::file("functions/pairs.jsonl") else { return };
-    let server = TestServer::start(&Lake::new()).await;
+    let lake = Lake::new();
+    let server = TestServer::start(&lake).await;
     let mut connection = server.connect().await;
 
     let pairs = std::fs::read_to_string(pairs).unwrap();

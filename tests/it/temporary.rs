@@ -34,7 +34,8 @@ async fn assert_nothing_is_kept(client: &mut Conn) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_reset_or_changes_its_user_has_none() {
-    let server = TestServer::start(&fixture::lake()).await;
+    let lake = fixture::lake();
+    let server = TestServer::start(&lake).await;
     let mut client = server.connect().await;
 
     begin(&mut client).await;
