@@ -88,11 +88,12 @@ impl Caller {
         let login = session.connection.login();
         let now = state
             .variables
-            .timestamp_micros()
+            .acting()
+            .timestamp_micros
             .and_then(DateTime::from_timestamp_micros)
             .unwrap_or_else(|| session.engine.clock.now());
         // The variable was checked when it was set.
-        let time_zone = state.variables.time_zone().parse().unwrap_or_else(|_| utc());
+        let time_zone = state.variables.acting().time_zone.parse().unwrap_or_else(|_| utc());
         Self {
             engine: Arc::clone(&session.engine),
             connection: session.connection.id(),
@@ -109,7 +110,7 @@ impl Caller {
     /// The server itself: nobody's settings, and the time of now.
     pub fn of_server(engine: &Arc<Engine>) -> Self {
         let variables = Variables::new(&engine.globals, false);
-        let time_zone = variables.time_zone().parse().unwrap_or_else(|_| utc());
+        let time_zone = variables.acting().time_zone.parse().unwrap_or_else(|_| utc());
         Self {
             engine: Arc::clone(engine),
             state: State::of_owner(variables, Arc::new(SessionLocks::new(Arc::clone(&engine.locks), 0))),
@@ -155,7 +156,7 @@ impl Caller {
             self.write_out(statement, Arc::make_mut(&mut query), tables)?;
         }
         let logical = self.logical(statement, &query, tables)?;
-        let logical = match self.state.variables.sql_select_limit() {
+        let logical = match self.state.variables.acting().sql_select_limit {
             Some(rows) if query.ast.limit_clause.is_none() => statement.limit(logical, rows)?,
             _ => logical,
         };
@@ -387,13 +388,13 @@ impl Caller {
     pub(super) fn settings(&self, hash_join: bool) -> Settings {
         Settings {
             now: self.now,
-            time_zone: self.state.variables.time_zone(),
+            time_zone: self.state.variables.acting().time_zone.clone(),
             functions: functions::session::functions(self.values()),
             context: Context {
                 warnings: Arc::clone(&self.state.warnings),
                 now: Moment::new(self.now.timestamp_micros(), Arc::clone(&self.saw_time)),
-                group_concat_max_len: self.state.variables.group_concat_max_len(),
-                cte_max_recursion_depth: self.state.variables.cte_max_recursion_depth(),
+                group_concat_max_len: self.state.variables.acting().group_concat_max_len,
+                cte_max_recursion_depth: self.state.variables.acting().cte_max_recursion_depth,
                 locks: Some(Arc::clone(&self.state.locks)),
                 assigned: Arc::clone(&self.state.assigned),
                 ..Context::default()
@@ -409,7 +410,7 @@ impl Caller {
         let user_variables = Arc::clone(&self.state.user_variables);
         SessionValues {
             now: self.now.timestamp_micros(),
-            time_zone: self.state.variables.time_zone(),
+            time_zone: self.state.variables.acting().time_zone.clone(),
             user: account.clone(),
             current_user: account,
             database: self.state.database.clone(),

@@ -57,19 +57,21 @@ impl Changes {
         if !changed.any {
             return Told::default();
         }
-        let tracked = variables.tracked();
+        let tracked = &variables.acting().tracked;
         let is_tracked = |name: &str| {
             tracked.split(',').map(str::trim).any(|entry| entry == "*" || entry.eq_ignore_ascii_case(name))
         };
         Told {
-            database: database.filter(|_| changed.database && variables.tracks_database()).map(str::to_owned),
+            database: database
+                .filter(|_| changed.database && variables.acting().tracks_database)
+                .map(str::to_owned),
             variables: changed
                 .variables
                 .into_iter()
                 .filter(|name| is_tracked(name))
                 .map(|name| (name, variables.shown(name)))
                 .collect(),
-            any: variables.tracks_any(),
+            any: variables.acting().tracks_any,
         }
     }
 }

@@ -32,7 +32,7 @@ pub async fn answer(
     format: ExplainFormat,
 ) -> Result<Answer> {
     let life = Arc::clone(token.life());
-    let interrupt = life.interrupt().until(session.state.variables.max_execution_time());
+    let interrupt = life.interrupt().until(session.state.variables.acting().max_execution_time);
     let caller = Arc::new(Caller::of(session));
     let engine = Arc::clone(&caller.engine);
 

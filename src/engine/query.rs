@@ -142,7 +142,7 @@ pub(super) async fn answer(
 /// when files changed under it, or when a join needs more memory than it may have.
 pub(super) async fn select(session: &mut Session, token: Token<Received>, asked: Asked) -> Result<Answer> {
     let life = Arc::clone(token.life());
-    let interrupt = life.interrupt().until(session.state.variables.max_execution_time());
+    let interrupt = life.interrupt().until(session.state.variables.acting().max_execution_time);
     let caller = Arc::new(Caller::of(session));
     let mut retry = Retry::default();
     let mut token = token;
@@ -283,7 +283,7 @@ async fn announce(session: &Session, statement: Statement) -> Result<Vec<Column>
 
 /// Parses on the query threads, whose stacks are deep enough for what nests.
 pub(super) async fn parse(session: &Session, sql: &str) -> Result<Parsed> {
-    let mode = session.state.variables.mode();
+    let mode = session.state.variables.acting().mode;
     let sql = sql.to_owned();
     session.engine.front.run(async move { dialect::parse(&sql, mode) }).await
 }

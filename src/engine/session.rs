@@ -262,7 +262,7 @@ impl State {
 
     /// Begins the warnings of a statement.
     pub fn forget_warnings(&mut self) {
-        let most = usize::try_from(self.variables.max_error_count()).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.variables.acting().max_error_count).unwrap_or(usize::MAX);
         self.warnings = Arc::new(Warnings::keeping(most));
     }
 
@@ -321,7 +321,7 @@ impl Session {
 
     /// Splits a text into its statements by `;`, outside of strings and comments. Empty ones are left out.
     pub fn split<'a>(&self, sql: &'a str) -> Result<Vec<&'a str>> {
-        dialect::split(sql, self.state.variables.mode())
+        dialect::split(sql, self.state.variables.acting().mode)
     }
 
     /// Runs one statement. Dropping the future, or the answer's stream, stops the work.
@@ -400,9 +400,9 @@ impl Session {
     /// What the status flags tell after the last statement.
     pub fn status(&self) -> Status {
         Status {
-            autocommit: self.state.variables.autocommit(),
+            autocommit: self.state.variables.acting().autocommit,
             in_transaction: self.state.in_transaction,
-            no_backslash_escapes: self.state.variables.mode().no_backslash_escapes,
+            no_backslash_escapes: self.state.variables.acting().mode.no_backslash_escapes,
             warnings: u16::try_from(self.state.warnings.count()).unwrap_or(u16::MAX),
         }
     }
@@ -437,7 +437,7 @@ impl Session {
 
     /// Statements in the client's character set. Their strings may hold bytes that are no text.
     pub fn decode_statements(&self, bytes: Vec<u8>) -> Result<String> {
-        dialect::readable(bytes, self.state.variables.mode()).ok_or(Error::InvalidCharacters)
+        dialect::readable(bytes, self.state.variables.acting().mode).ok_or(Error::InvalidCharacters)
     }
 }
 

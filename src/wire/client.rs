@@ -51,7 +51,7 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
 
     /// Answers a command, with an error if it fails. The error that is returned ends the connection.
     pub async fn answer(&mut self, command: Result<Command>) -> Result<()> {
-        self.replies.packets.set_write_timeout(self.session.variables().net_write_timeout());
+        self.replies.packets.set_write_timeout(self.session.variables().acting().net_write_timeout);
         let result = match command {
             Ok(command) => self.run(command).await,
             Err(error) => Err(error),

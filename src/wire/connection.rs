@@ -207,7 +207,7 @@ impl Connection {
             self.reader.expect(0);
             // Whatever is told from here on answers the next command, also when it does not come.
             client.replies.packets.start(1);
-            let wait_timeout = client.session.variables().wait_timeout();
+            let wait_timeout = client.session.variables().acting().wait_timeout;
             let payload = tokio::select! {
                 biased;
                 () = self.stop.draining.cancelled() => return Ok(None),

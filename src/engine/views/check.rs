@@ -72,7 +72,7 @@ impl OpenView {
 
 impl Caller {
     fn query(&self, text: &str) -> Result<Query> {
-        match dialect::parse(text, self.state.variables.mode())?.statement {
+        match dialect::parse(text, self.state.variables.acting().mode)?.statement {
             Statement::Query(query) => Ok(*query),
             _ => Err(Error::Invalid("a CHECK is a condition".into())),
         }

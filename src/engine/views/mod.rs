@@ -136,7 +136,7 @@ impl Caller {
 
     fn parse_view(&self, view: &View) -> Result<Arc<Parsed>> {
         let definition = view.definition.clone().map_err(Error::from)?;
-        let mode = self.owner_variables().mode();
+        let mode = self.owner_variables().acting().mode;
         if let Some(known) = self.engine.shapes.parsed(&view.id, &definition, mode) {
             return Ok(known);
         }
@@ -334,7 +334,7 @@ impl Caller {
         let definition = &view.definition;
         let mut meaning = format!(
             "{MEANING}\n{}\n{}\n{:?}\n",
-            self.state.variables.time_zone(),
+            self.state.variables.acting().time_zone,
             definition.query,
             definition.columns.iter().map(|column| &column.name).collect::<Vec<_>>(),
         );
@@ -353,7 +353,7 @@ impl Caller {
     /// The caller as views are planned: the server's settings, and nobody's variables.
     fn as_owner(&self) -> Self {
         let variables = self.owner_variables();
-        let time_zone = variables.time_zone().parse().unwrap_or(self.time_zone);
+        let time_zone = variables.acting().time_zone.parse().unwrap_or(self.time_zone);
         let warnings = Arc::clone(&self.state.warnings);
         let state = State { warnings, ..State::of_owner(variables, Arc::clone(&self.state.locks)) };
         Self { state, time_zone, ..self.clone() }

@@ -1,24 +1,24 @@
 //! System variables: `@@name`, SET and SHOW VARIABLES.
 //!
 //! A session sees the server's values ([`Globals`]) as they were when it began, and its own on top. It knows names
-//! and values; what a value does, the code that asks for it by a typed method of [`Variables`] knows.
+//! and values; what a value does, the code that reads it from [`Acting`] knows.
 
+mod acting;
 mod definitions;
 mod sql_mode;
 mod value;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use datafusion::common::ScalarValue;
 
 use super::character_sets;
 use crate::config::Config;
-use crate::engine::dialect;
 use crate::engine::error::{Error, Result};
 use crate::engine::functions::Warning;
 use crate::engine::nearest::nearest;
+use acting::Acting;
 use definitions::{Definition, Effect, Scope};
 use value::Value;
 
@@ -35,10 +35,17 @@ pub fn stored_name(name: &str) -> Result<&'static str> {
 type Values = BTreeMap<&'static str, Value>;
 
 /// The server's values, which SET GLOBAL changes and new sessions begin with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Globals {
+    now: RwLock<Now>,
+}
+
+#[derive(Clone, Debug)]
+struct Now {
     /// Those that differ from their defaults.
-    values: RwLock<Arc<Values>>,
+    values: Arc<Values>,
+    /// What acts of them.
+    acting: Arc<Acting>,
 }
 
 impl Globals {
@@ -67,11 +74,18 @@ impl Globals {
                 ("ssl_key", Value::Text(tls.key.display().to_string())),
             ]);
         }
-        Arc::new(Self { values: RwLock::new(Arc::new(values)) })
+        Arc::new(Self { now: RwLock::new(Now::of(values)) })
     }
 
-    fn now(&self) -> Arc<Values> {
-        Arc::clone(&self.values.read().unwrap_or_else(PoisonError::into_inner))
+    fn now(&self) -> Now {
+        self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Now {
+    fn of(values: Values) -> Self {
+        let acting = Arc::new(Acting::of(&Values::new(), &values));
+        Self { values: Arc::new(values), acting }
     }
 }
 
@@ -82,7 +96,8 @@ pub struct Variables {
     /// The global values when the session began.
     base: Arc<Values>,
     /// What the session set.
-    own: Values,
+    own: Arc<Values>,
+    acting: Arc<Acting>,
     /// Whether it may change the server's values.
     privileged: bool,
 }
@@ -90,26 +105,27 @@ pub struct Variables {
 impl PartialEq for Variables {
     /// Whether statements mean the same under both.
     fn eq(&self, other: &Self) -> bool {
-        (Arc::ptr_eq(&self.base, &other.base) || self.base == other.base) && self.own == other.own
+        let equal = |one: &Arc<Values>, other: &Arc<Values>| Arc::ptr_eq(one, other) || one == other;
+        equal(&self.base, &other.base) && equal(&self.own, &other.own)
     }
 }
 
 impl Variables {
     /// The values of a new session. `privileged` sessions may SET GLOBAL.
     pub fn new(globals: &Arc<Globals>, privileged: bool) -> Self {
-        Self { globals: Arc::clone(globals), base: globals.now(), own: Values::new(), privileged }
+        let Now { values: base, acting } = globals.now();
+        Self { globals: Arc::clone(globals), base, own: Arc::default(), acting, privileged }
     }
 
     /// A person sits at the other end, who may be idle for longer, or shorter, than a program.
     pub fn begin_interactive(&mut self) {
-        let timeout = self.unsigned("interactive_timeout");
-        self.own.insert("wait_timeout", Value::Unsigned(timeout));
+        let timeout = definition("interactive_timeout").expect("it is defined");
+        self.keep("wait_timeout", self.value(timeout, false));
     }
 
     /// Forgets what the session set, and begins again with the server's values of now.
     pub fn reset(&mut self) {
-        self.own.clear();
-        self.base = self.globals.now();
+        *self = Self::new(&self.globals, self.privileged);
     }
 
     /// Reads `@@name` (`scope` is empty), `@@session.name` or `@@global.name`; names and scopes in any case.
@@ -161,9 +177,9 @@ impl Variables {
             });
         }
         for name in NAMES {
-            self.own.insert(name, Value::Text(set.name.into()));
+            self.keep(name, Value::Text(set.name.into()));
         }
-        self.own.insert("collation_connection", Value::Text(collation.name.into()));
+        self.keep("collation_connection", Value::Text(collation.name.into()));
         Ok(())
     }
 
@@ -179,20 +195,49 @@ impl Variables {
             .map(move |definition| (definition.name, self.value(definition, global).shown()))
     }
 
+    /// A variable's value as SHOW VARIABLES shows it.
+    pub fn shown(&self, name: &'static str) -> String {
+        definition(name).map(|definition| self.value(definition, false).shown()).unwrap_or_default()
+    }
+
+    /// What acts of them.
+    pub fn acting(&self) -> &Acting {
+        &self.acting
+    }
+
     fn value(&self, definition: &Definition, global: bool) -> Value {
         let name = definition.stored_name();
         let own = if global { None } else { self.own.get(name) };
         let found = match definition.scope {
             // There is one value only, and every session sees it change at once.
             Scope::Global => {
-                return self.globals.now().get(name).cloned().unwrap_or_else(|| definition.default.value());
+                return self
+                    .globals
+                    .now()
+                    .values
+                    .get(name)
+                    .cloned()
+                    .unwrap_or_else(|| definition.default.value());
             }
             _ if global => {
-                return self.globals.now().get(name).cloned().unwrap_or_else(|| definition.default.value());
+                return self
+                    .globals
+                    .now()
+                    .values
+                    .get(name)
+                    .cloned()
+                    .unwrap_or_else(|| definition.default.value());
             }
             _ => own.or_else(|| self.base.get(name)),
         };
         found.cloned().unwrap_or_else(|| definition.default.value())
+    }
+
+    fn keep(&mut self, name: &'static str, value: Value) {
+        let mut own = self.own.as_ref().clone();
+        own.insert(name, value);
+        self.acting = Arc::new(Acting::of(&own, &self.base));
+        self.own = Arc::new(own);
     }
 
     /// Keeps a value, and what goes with it: a character set brings its collation, a collation its character set.
@@ -209,124 +254,18 @@ impl Variables {
         let name = definitions::stored_name(name);
         let mut keep = |name, value| {
             if global {
-                let mut values = self.globals.values.write().unwrap_or_else(PoisonError::into_inner);
-                Arc::make_mut(&mut values).insert(name, value);
+                let mut now = self.globals.now.write().unwrap_or_else(PoisonError::into_inner);
+                let mut values = now.values.as_ref().clone();
+                values.insert(name, value);
+                *now = Now::of(values);
             } else {
-                self.own.insert(name, value);
+                self.keep(name, value);
             }
         };
         keep(name, value);
         if let Some((name, value)) = companion {
             keep(name, Value::Text(value.into()));
         }
-    }
-}
-
-/// What acts: the values that the server's code asks for.
-impl Variables {
-    /// The flags of `sql_mode` that change the language.
-    pub fn mode(&self) -> dialect::Mode {
-        let mode = sql_mode::mode(&self.text("sql_mode"));
-        let digits = u8::try_from(self.unsigned("div_precision_increment"));
-        dialect::Mode { division_digits: digits.unwrap_or(mode.division_digits), ..mode }
-    }
-
-    /// The session's time zone: an offset (`+09:00`) or a name (`Europe/Berlin`). The server's own is UTC.
-    pub fn time_zone(&self) -> String {
-        match self.text("time_zone") {
-            zone if zone == "SYSTEM" => "+00:00".into(),
-            zone => zone,
-        }
-    }
-
-    /// Whether the session is in autocommit mode, as the status flags of every packet tell.
-    pub fn autocommit(&self) -> bool {
-        self.boolean("autocommit")
-    }
-
-    /// Most rows of a SELECT without its own LIMIT.
-    pub fn sql_select_limit(&self) -> Option<u64> {
-        Some(self.unsigned("sql_select_limit")).filter(|limit| *limit != u64::MAX)
-    }
-
-    /// Longest time of a SELECT.
-    pub fn max_execution_time(&self) -> Option<Duration> {
-        match self.unsigned("max_execution_time") {
-            0 => None,
-            milliseconds => Some(Duration::from_millis(milliseconds)),
-        }
-    }
-
-    /// Most bytes of a GROUP_CONCAT.
-    pub fn group_concat_max_len(&self) -> u64 {
-        self.unsigned("group_concat_max_len")
-    }
-
-    /// Most times that a recursive CTE may recur.
-    pub fn cte_max_recursion_depth(&self) -> u64 {
-        self.unsigned("cte_max_recursion_depth")
-    }
-
-    /// Most warnings that are kept of a statement.
-    pub fn max_error_count(&self) -> u64 {
-        self.unsigned("max_error_count")
-    }
-
-    /// The names of the variables whose changes clients are told, by comma; `*` is all of them.
-    pub fn tracked(&self) -> String {
-        self.text("session_track_system_variables")
-    }
-
-    /// Whether clients are told of a new default database.
-    pub fn tracks_database(&self) -> bool {
-        self.boolean("session_track_schema")
-    }
-
-    /// Whether clients are told that something changed, whatever it is.
-    pub fn tracks_any(&self) -> bool {
-        self.boolean("session_track_state_change")
-    }
-
-    /// A variable's value as SHOW VARIABLES shows it.
-    pub fn shown(&self, name: &'static str) -> String {
-        definition(name).map(|definition| self.value(definition, false).shown()).unwrap_or_default()
-    }
-
-    /// How long a connection may be idle.
-    pub fn wait_timeout(&self) -> Duration {
-        Duration::from_secs(self.unsigned("wait_timeout"))
-    }
-
-    /// How long a write to a client may block.
-    pub fn net_write_timeout(&self) -> Duration {
-        Duration::from_secs(self.unsigned("net_write_timeout"))
-    }
-
-    /// What `NOW()` is fixed at by SET timestamp, in microseconds since the epoch.
-    pub fn timestamp_micros(&self) -> Option<i64> {
-        match self.value(definition("timestamp").expect("it is defined"), false) {
-            Value::Real(seconds) if seconds > 0.0 => Some((seconds * 1e6).round() as i64),
-            _ => None,
-        }
-    }
-
-    fn text(&self, name: &'static str) -> String {
-        match self.value(definition(name).expect("typed methods name defined variables"), false) {
-            Value::Text(text) => text,
-            _ => String::new(),
-        }
-    }
-
-    fn unsigned(&self, name: &'static str) -> u64 {
-        match self.value(definition(name).expect("typed methods name defined variables"), false) {
-            Value::Unsigned(number) => number,
-            _ => 0,
-        }
-    }
-
-    fn boolean(&self, name: &'static str) -> bool {
-        self.value(definition(name).expect("typed methods name defined variables"), false)
-            == Value::Boolean(true)
     }
 }
 
@@ -425,15 +364,18 @@ mod tests {
         assert_eq!(old.set(true, "max_execution_time", Some(&number(5))).unwrap_err().code().0, 1227);
         let mut root = Variables::new(&globals, true);
         root.set(true, "max_execution_time", Some(&number(5))).unwrap();
-        assert_eq!(root.max_execution_time(), None);
-        assert_eq!(old.max_execution_time(), None);
-        assert_eq!(Variables::new(&globals, false).max_execution_time(), Some(Duration::from_millis(5)));
+        assert_eq!(root.acting().max_execution_time, None);
+        assert_eq!(old.acting().max_execution_time, None);
+        assert_eq!(
+            Variables::new(&globals, false).acting().max_execution_time,
+            Some(std::time::Duration::from_millis(5))
+        );
         old.set(false, "sql_select_limit", Some(&number(7))).unwrap();
-        assert_eq!(old.sql_select_limit(), Some(7));
+        assert_eq!(old.acting().sql_select_limit, Some(7));
         old.reset();
         assert_eq!(
-            (old.sql_select_limit(), old.max_execution_time()),
-            (None, Some(Duration::from_millis(5)))
+            (old.acting().sql_select_limit, old.acting().max_execution_time),
+            (None, Some(std::time::Duration::from_millis(5)))
         );
         assert_eq!(root.set(true, "warning_count", Some(&number(5))).unwrap_err().code().0, 1238);
         assert_eq!(root.set(true, "rand_seed1", Some(&number(5))).unwrap_err().code().0, 1228);
