@@ -113,7 +113,8 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
 
     async fn query(&mut self, text: Bytes) -> Result<()> {
         let text = self.session.decode_statements(text.into())?;
-        let statements = if self.multi_statements { self.session.split(&text)? } else { Vec::new() };
+        let may_be_several = self.multi_statements && text.contains(';');
+        let statements = if may_be_several { self.session.split(&text)? } else { Vec::new() };
         let Some((last, others)) = statements.split_last() else {
             return self.statement(&text, StatusFlags::empty()).await;
         };
