@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::catalog::days::{DayState, SourceDay};
 use crate::catalog::{Catalog, TableId};
-use crate::views::provider::UnitInput;
+use crate::views::units::UnitInput;
 
 /// The source days of tables, each table looked at once.
 pub struct Readiness<'a> {

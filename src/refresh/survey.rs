@@ -19,8 +19,8 @@ use crate::engine;
 use crate::engine::views::OpenView;
 use crate::views::definition::{Materialized, Refresh};
 use crate::views::failures::Failures;
-use crate::views::provider::{Freshness, UnitInput};
 use crate::views::published::{Fingerprint, PublishedUnit, Unit};
+use crate::views::units::{Freshness, UnitInput};
 
 /// Units that are published together.
 const UNITS_PER_BATCH: usize = 31;

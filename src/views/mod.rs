@@ -18,6 +18,7 @@ pub mod lineage;
 pub mod notes;
 pub mod provider;
 pub mod runs;
+pub mod units;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};

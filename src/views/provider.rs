@@ -7,7 +7,7 @@
 //!           └─ all others ─→ the view's query, restricted to their days ──┴─→ one plan
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,15 +27,15 @@ use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::prelude::SessionConfig;
-use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use super::definition::{Definition, Materialized, WhenStale};
-use super::lineage::{self, Days, Declared, InputDay, InputDays, Keep, Lineage, Source, date, keep_days};
+use super::lineage::{self, DayFilter, Declared, InputDay, InputDays, Keep, Lineage, Source, date};
 use super::notes::{Notes, Origin};
 use super::published::{Fingerprint, Published, PublishedLog, PublishedUnit, Unit};
+use super::units::{Freshness, Units, day_number};
 use crate::catalog::{Chosen, Pinned, TableId};
-use crate::lake::{Digest, first_128_bits};
+use crate::lake::Digest;
 
 /// Up to so many ranges of days are written as ranges; more as a list.
 const RANGES_MAX: usize = 16;
@@ -61,47 +61,12 @@ pub struct Body {
 
 /// A materialized view over one consistent set of inputs and one published version.
 pub struct ViewTable {
-    body: Body,
-    lineage: Arc<Lineage>,
-    sources: BTreeMap<TableId, Arc<dyn TableProvider>>,
+    pub(super) body: Body,
+    pub(super) lineage: Arc<Lineage>,
+    pub(super) sources: BTreeMap<TableId, Arc<dyn TableProvider>>,
     published: Option<(Arc<PublishedLog>, Arc<Published>)>,
-    holds: BTreeMap<Unit, Fingerprint>,
+    pub(super) holds: BTreeMap<Unit, Fingerprint>,
     notes: Arc<Notes>,
-}
-
-/// The units of a view that were asked for, as they should be now.
-#[derive(Debug, Default)]
-pub struct Units {
-    /// Each with the fingerprint that it should have, or why there is none yet.
-    pub expected: BTreeMap<Unit, Result<Fingerprint, String>>,
-    /// Whether there may be rows without a day, which are never published.
-    pub has_rows_without_day: bool,
-    /// What the inputs are, in the order of the lineage's.
-    inputs: Vec<InputDays>,
-}
-
-/// The state of a unit, as far as its inputs and what is published tell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// What is published is what would be computed now.
-    Fresh,
-    /// It was published, and its definition or inputs changed since, or a view that it reads is not fresh.
-    Stale,
-    /// It was never published.
-    Missing,
-    /// As made from the inputs of now it fails a CHECK.
-    Held,
-}
-
-/// A source day that a unit reads.
-#[derive(Clone, Debug)]
-pub struct UnitInput {
-    /// The table or view.
-    pub id: TableId,
-    /// Days since 1970-01-01; None for all that an input has, and for what has no day.
-    pub day: Option<i32>,
-    /// What it is now.
-    pub state: InputDay,
 }
 
 impl ViewTable {
@@ -148,118 +113,6 @@ impl ViewTable {
         self.published.as_ref().map(|(_, published)| published)
     }
 
-    /// The units that there are, of the days that `keep` keeps.
-    pub async fn units(&self, keep: &Keep<'_>) -> Result<Units> {
-        if self.partition_column().is_none() {
-            let mut units = Units::default();
-            for input in &self.lineage.inputs {
-                units.inputs.push(self.input_days(input, &|days| vec![true; days.len()]).await?);
-            }
-            let expected = self.fingerprint(None, &units.inputs);
-            units.expected.insert(Unit::Whole, expected);
-            return Ok(units);
-        }
-        let start = self.materialized().start.map(day_number);
-        let wanted = |days: &[Option<i32>]| {
-            // A row without a day is not after the start.
-            let begun = |day: &Option<i32>| start.is_none_or(|start| *day >= Some(start));
-            keep(days).into_iter().zip(days).map(|(kept, day)| kept && begun(day)).collect::<Vec<bool>>()
-        };
-        let mut units = Units::default();
-        for input in &self.lineage.inputs {
-            let days = match &input.days {
-                Days::All => self.input_days(input, &|days| vec![true; days.len()]).await?,
-                Days::At(offsets) => {
-                    // A source day is read by the days around it, mirrored.
-                    let keep = |days: &[Option<i32>]| {
-                        let readers: Vec<_> = days.iter().map(|day| readers(*day, offsets)).collect();
-                        // Many days read the same one: all are asked for together, and each once.
-                        let asked: BTreeSet<Option<i32>> = readers.iter().flatten().copied().collect();
-                        let asked = Vec::from_iter(asked);
-                        let kept = wanted(&asked);
-                        let is_kept =
-                            |day: &Option<i32>| asked.binary_search(day).is_ok_and(|place| kept[place]);
-                        readers.iter().map(|readers| readers.iter().any(is_kept)).collect()
-                    };
-                    self.input_days(input, &keep).await?
-                }
-            };
-            units.inputs.push(days);
-        }
-
-        let candidates: Vec<Option<i32>> = self.candidates(&units.inputs).into_iter().collect();
-        let kept = wanted(&candidates);
-        for day in candidates.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(day, _)| day) {
-            match day.map(|number| (number, unit_of(number))) {
-                Some((number, Some(unit))) => {
-                    let expected = self.fingerprint(Some(number), &units.inputs);
-                    units.expected.insert(unit, expected);
-                }
-                // A date that no calendar has is as good as none.
-                Some((_, None)) | None => units.has_rows_without_day = true,
-            }
-        }
-        Ok(units)
-    }
-
-    /// The days of the view that may have rows: those that read a source day of every input without which
-    /// there are none; of any input, when no single one is needed.
-    fn candidates(&self, inputs: &[InputDays]) -> BTreeSet<Option<i32>> {
-        let windows = self.lineage.inputs.iter().zip(inputs).filter_map(|(input, days)| match &input.days {
-            Days::At(offsets) => {
-                let readers = days.keys().flat_map(|day| readers(*day, offsets));
-                Some((input.is_required, readers.collect::<BTreeSet<_>>()))
-            }
-            Days::All => None,
-        });
-        let (required, others): (Vec<_>, Vec<_>) = windows.partition(|(is_required, _)| *is_required);
-        let required = required.into_iter().map(|(_, days)| days);
-        required
-            .reduce(|all, days| all.intersection(&days).copied().collect())
-            .unwrap_or_else(|| others.into_iter().flat_map(|(_, days)| days).collect())
-    }
-
-    /// How a unit stands.
-    pub fn freshness(&self, unit: Unit, expected: &Result<Fingerprint, String>) -> Freshness {
-        match (expected, self.published(unit)) {
-            (Ok(expected), Some(published)) if published.fingerprint == *expected => Freshness::Fresh,
-            (Ok(expected), _) if self.holds.get(&unit) == Some(expected) => Freshness::Held,
-            (_, Some(_)) => Freshness::Stale,
-            (_, None) => Freshness::Missing,
-        }
-    }
-
-    /// What a unit reads, as it is now.
-    pub fn inputs_of(&self, unit: Unit, units: &Units) -> Vec<UnitInput> {
-        let mut inputs = vec![];
-        for (input, days) in self.lineage.inputs.iter().zip(&units.inputs) {
-            if !input.is_followed {
-                continue;
-            }
-            let id = &input.id;
-            match (&input.days, unit) {
-                (Days::At(offsets), Unit::Day(day)) => {
-                    let number = day_number(day);
-                    let read = offsets.iter().filter_map(|offset| days.get_key_value(&Some(number + offset)));
-                    inputs.extend(read.map(|(day, state)| UnitInput {
-                        id: id.clone(),
-                        day: *day,
-                        state: state.clone(),
-                    }));
-                }
-                _ => {
-                    let mut state = InputDay { digest: Digest::default(), unsettled: None };
-                    for (day, input) in days {
-                        state.digest += with_day(*day, &input.digest);
-                        state.unsettled = state.unsettled.or_else(|| input.unsettled.clone());
-                    }
-                    inputs.push(UnitInput { id: id.clone(), day: None, state });
-                }
-            }
-        }
-        inputs
-    }
-
     /// The view's query for some units, with the columns' names as the view shows them.
     pub async fn compute(&self, units: &[Unit], names: &[String]) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = union(self.live(units, false)?, &self.body.schema)?;
@@ -274,49 +127,8 @@ impl ViewTable {
         self.body.state.config()
     }
 
-    fn materialized(&self) -> &Materialized {
+    pub(super) fn materialized(&self) -> &Materialized {
         self.body.definition.materialized.as_ref().expect("only materialized views are made into this")
-    }
-
-    async fn input_days(&self, input: &lineage::Input, keep: &Keep<'_>) -> Result<InputDays> {
-        match self.sources.get(&input.id).and_then(lineage::as_source) {
-            Some(source) if input.is_followed || input.days != Days::All => {
-                source.inputs(&input.filters, keep, &self.body.state).await
-            }
-            _ => Ok(InputDays::new()),
-        }
-    }
-
-    /// What a unit would be made from now; or why it should wait for a view that it reads.
-    fn fingerprint(&self, day: Option<i32>, inputs: &[InputDays]) -> Result<Fingerprint, String> {
-        let mut hash = Sha256::new();
-        hash.update(self.body.hash.to_le_bytes());
-        let mut take = |index: usize, position: i32, input: &InputDay| {
-            hash.update((index as u64).to_le_bytes());
-            hash.update(position.to_le_bytes());
-            hash.update(input.digest.hash.to_le_bytes());
-            input.unsettled.clone().map_or(Ok(()), Err)
-        };
-        for (index, (input, days)) in self.lineage.inputs.iter().zip(inputs).enumerate() {
-            if !input.is_followed {
-                continue;
-            }
-            match (&input.days, day) {
-                (Days::At(offsets), Some(day)) => {
-                    for offset in offsets.iter() {
-                        if let Some(input) = days.get(&Some(day + offset)) {
-                            take(index, *offset, input)?;
-                        }
-                    }
-                }
-                _ => {
-                    for (day, input) in days {
-                        take(index, day.unwrap_or(i32::MIN), input)?;
-                    }
-                }
-            }
-        }
-        Ok(Fingerprint(first_128_bits(hash)))
     }
 
     /// Decides for each unit where its rows come from.
@@ -589,22 +401,6 @@ fn published_output(field: &FieldRef) -> Expr {
     cast(published, field.data_type().clone()).alias(field.name().clone())
 }
 
-/// The days that read a source day.
-fn readers(day: Option<i32>, offsets: &[i32]) -> Vec<Option<i32>> {
-    match day {
-        Some(day) => offsets.iter().map(|offset| Some(day - offset)).collect(),
-        None => vec![None],
-    }
-}
-
-/// A day's digest, so that the same files on another day are something else.
-fn with_day(day: Option<i32>, digest: &Digest) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(day.unwrap_or(i32::MIN).to_le_bytes());
-    hash.update(digest.hash.to_le_bytes());
-    Digest { hash: first_128_bits(hash), ..*digest }
-}
-
 /// Rows of these days, and, where asked for, rows without one.
 fn of_days(column_name: &str, units: &[Unit], without_day: bool) -> Expr {
     let days: Vec<i32> = units.iter().filter_map(Unit::day_number).collect();
@@ -675,12 +471,4 @@ fn is_plain(filter: &Expr) -> bool {
 
 fn column(name: &str) -> Expr {
     Expr::Column(Column::from_name(name))
-}
-
-fn day_number(day: chrono::NaiveDate) -> i32 {
-    Unit::Day(day).day_number().expect("a day has a number")
-}
-
-fn unit_of(number: i32) -> Option<Unit> {
-    Unit::of_day_number(number)
 }

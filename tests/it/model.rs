@@ -19,8 +19,8 @@ use lakefront::refresh::request::{End, Request, Trigger};
 use lakefront::views::definition::{
     Definition, Dependency, DependencyKind, Materialized, Refresh, WhenStale,
 };
-use lakefront::views::provider::Freshness;
 use lakefront::views::published::{PublishedUnit, Unit};
+use lakefront::views::units::Freshness;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
