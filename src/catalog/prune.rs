@@ -49,17 +49,27 @@ impl Prune {
     /// number of levels; filters that need more levels let it pass.
     pub fn keep(&self, folders: &[&[ScalarValue]]) -> Result<Vec<bool>> {
         let Some(depth) = folders.first().map(|values| values.len()) else { return Ok(vec![]) };
-        let columns = (0..depth).map(|level| {
-            let values = folders.iter().map(|values| values[level].clone());
-            ScalarValue::iter_to_array(values)
-        });
-        let schema = Arc::new(Schema::new(self.columns[..depth].to_vec()));
-        let options = RecordBatchOptions::new().with_row_count(Some(folders.len()));
-        let columns: Vec<ArrayRef> = columns.collect::<Result<_>>()?;
-        let mut batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+        let level =
+            |level: usize| ScalarValue::iter_to_array(folders.iter().map(|values| values[level].clone()));
+        self.keep_rows(folders.len(), depth, || (0..depth).map(level).collect())
+    }
 
-        let mut kept = vec![true; folders.len()];
-        for (_, filter) in self.filters.iter().filter(|(needed, _)| *needed <= depth) {
+    /// As [`Self::keep`], of the values of the first `depth` levels, which are asked for when a filter needs them.
+    pub fn keep_rows(
+        &self,
+        rows: usize,
+        depth: usize,
+        values: impl FnOnce() -> Result<Vec<ArrayRef>>,
+    ) -> Result<Vec<bool>> {
+        let mut kept = vec![true; rows];
+        let mut filters = self.filters.iter().filter(|(needed, _)| *needed <= depth).peekable();
+        if filters.peek().is_none() {
+            return Ok(kept);
+        }
+        let schema = Arc::new(Schema::new(self.columns[..depth].to_vec()));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let mut batch = RecordBatch::try_new_with_options(schema, values()?, &options)?;
+        for (_, filter) in filters {
             // As in a scan, a later filter never sees a row that an earlier one has dropped: it might fail.
             let passed = truth(filter.evaluate(&batch)?.into_array(batch.num_rows())?)?;
             let mut passed_rows = passed.iter();

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::DateTime;
 use datafusion::scalar::ScalarValue;
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use moka::future::Cache;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
@@ -91,7 +91,7 @@ struct Packed {
 
 #[derive(Clone, Debug)]
 enum Listing {
-    Folders(Arc<[Folder]>),
+    Folders(Arc<[Arc<Folder>]>),
     Files(Arc<Files>),
 }
 
@@ -155,7 +155,7 @@ impl Index {
     }
 
     /// The folders of the next level.
-    async fn list_folders(&self, parent: &Folder) -> Result<Vec<Folder>> {
+    async fn list_folders(&self, parent: &Folder) -> Result<Vec<Arc<Folder>>> {
         let level = &self.levels[parent.values.len()];
         let listed = self.location.store.list_with_delimiter(Some(&parent.path)).await;
         let listed = listed.map_err(|error| self.list_error(&parent.path, error))?;
@@ -175,7 +175,7 @@ impl Index {
             match level.parse(name) {
                 Some(value) => {
                     let values = parent.values.iter().cloned().chain([value]).collect();
-                    folders.push(Folder { path, values });
+                    folders.push(Arc::new(Folder { path, values }));
                 }
                 None if is_hidden(name) && !level.names(name) => {}
                 None => return Err(self.wrong_folder(&path, level)),
@@ -283,10 +283,14 @@ impl Pin {
     /// The files of some of the days that [`Self::units`] gave.
     pub async fn select_in<E: From<Error>>(
         &self,
-        units: &[Folder],
+        units: &[Arc<Folder>],
         keep: &Keep<'_, E>,
     ) -> Result<Vec<Selected>, E> {
-        let listings = concurrently(units.iter().map(|unit| self.files(unit)), CONCURRENCY).await?;
+        let known = units.iter().map(|unit| self.known(unit).map(Listing::into_files));
+        let listings = match known.collect::<Option<Vec<_>>>() {
+            Some(all) => all,
+            None => concurrently(units.iter().map(|unit| self.files(unit)), CONCURRENCY).await?,
+        };
 
         // What is known of a file is now known of all its levels.
         let groups: Vec<&[ScalarValue]> =
@@ -301,8 +305,8 @@ impl Pin {
     }
 
     /// The folders of days that a query keeps, in the order of their paths.
-    pub async fn units<E: From<Error>>(&self, keep: &Keep<'_, E>) -> Result<Vec<Folder>, E> {
-        let mut folders = vec![Folder { path: self.index.location.prefix.clone(), values: vec![] }];
+    pub async fn units<E: From<Error>>(&self, keep: &Keep<'_, E>) -> Result<Vec<Arc<Folder>>, E> {
+        let mut folders = vec![self.top()];
         for _ in 0..self.index.depth {
             let below = folders.iter().map(|folder| self.folders(folder));
             let below = concurrently(below, CONCURRENCY).await?;
@@ -312,7 +316,7 @@ impl Pin {
                 .collect();
             let kept = keep(&values)?;
             let all = below.iter().flat_map(|folders| folders.iter());
-            folders = all.zip(kept).filter(|(_, keep)| *keep).map(|(folder, _)| folder.clone()).collect();
+            folders = all.zip(kept).filter(|(_, keep)| *keep).map(|(folder, _)| Arc::clone(folder)).collect();
         }
         Ok(folders)
     }
@@ -321,7 +325,7 @@ impl Pin {
     pub async fn edge(&self, newest: bool) -> Result<Option<Arc<Files>>> {
         // A day without files is rare; a place with nothing else is not searched for ever.
         const TRIES_MAX: usize = 64;
-        let mut next = vec![Folder { path: self.index.location.prefix.clone(), values: vec![] }];
+        let mut next = vec![self.top()];
         for _ in 0..TRIES_MAX {
             let Some(folder) = next.pop() else { break };
             if folder.values.len() == self.index.depth {
@@ -346,20 +350,37 @@ impl Pin {
 
     /// The files of a day's folder.
     pub async fn files(&self, unit: &Folder) -> Result<Arc<Files>> {
-        match self.listing(unit).await? {
-            Listing::Files(files) => Ok(files),
-            Listing::Folders(_) => unreachable!("units are at the depth where files are listed"),
-        }
+        Ok(self.listing(unit).await?.into_files())
     }
 
-    async fn folders(&self, folder: &Folder) -> Result<Arc<[Folder]>> {
+    async fn folders(&self, folder: &Folder) -> Result<Arc<[Arc<Folder>]>> {
         match self.listing(folder).await? {
             Listing::Folders(folders) => Ok(folders),
             Listing::Files(_) => unreachable!("folders above the units are listed as folders"),
         }
     }
 
+    /// The whole place.
+    fn top(&self) -> Arc<Folder> {
+        Arc::new(Folder { path: self.index.location.prefix.clone(), values: vec![] })
+    }
+
+    /// What a folder has, if it need not be listed for that.
+    fn known(&self, folder: &Folder) -> Option<Listing> {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(once) = listed.get(&folder.path) {
+            return once.get().cloned();
+        }
+        let key = (self.epoch, folder.path.clone());
+        let listing = self.index.listings.cache.get(&key).now_or_never()??;
+        listed.insert(key.1, Arc::new(OnceCell::new_with(Some(listing.clone()))));
+        Some(listing)
+    }
+
     async fn listing(&self, folder: &Folder) -> Result<Listing> {
+        if let Some(known) = self.known(folder) {
+            return Ok(known);
+        }
         let once = {
             let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(listed.entry(folder.path.clone()).or_default())
@@ -492,6 +513,14 @@ impl Files {
 }
 
 impl Listing {
+    /// Those of a unit.
+    fn into_files(self) -> Arc<Files> {
+        match self {
+            Self::Files(files) => files,
+            Self::Folders(_) => unreachable!("units are at the depth where files are listed"),
+        }
+    }
+
     fn memory_size(&self) -> usize {
         match self {
             Self::Files(files) => files.memory_size(),

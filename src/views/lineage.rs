@@ -8,6 +8,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field, Fields};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -353,11 +354,26 @@ pub fn keep_days(
     days: &[Option<i32>],
     state: &dyn Session,
 ) -> Result<Vec<bool>> {
-    let filters = unnormalize_cols(filters.iter().cloned());
-    let columns = Fields::from(vec![Field::new(column, DataType::Date32, true)]);
-    let values: Vec<[ScalarValue; 1]> = days.iter().map(|day| [ScalarValue::Date32(*day)]).collect();
-    let values: Vec<&[ScalarValue]> = values.iter().map(<[ScalarValue; 1]>::as_slice).collect();
-    Prune::new(&columns, &filters, state)?.keep(&values)
+    DayFilter::new(column, filters, state)?.keep(days)
+}
+
+/// Filters, as far as the day decides them.
+#[derive(Debug)]
+pub struct DayFilter(Prune);
+
+impl DayFilter {
+    /// Those of `filters` that are about the column of the day.
+    pub fn new(column: &str, filters: &[Expr], state: &dyn Session) -> Result<Self> {
+        let filters = unnormalize_cols(filters.iter().cloned());
+        let columns = Fields::from(vec![Field::new(column, DataType::Date32, true)]);
+        Ok(Self(Prune::new(&columns, &filters, state)?))
+    }
+
+    /// Which days they may let through.
+    pub fn keep(&self, days: &[Option<i32>]) -> Result<Vec<bool>> {
+        let days: ArrayRef = Arc::new(days.iter().copied().collect::<Date32Array>());
+        self.0.keep_rows(days.len(), 1, || Ok(vec![days]))
+    }
 }
 
 /// Why the days of a view cannot be refreshed one by one: a day could have rows although none of its source

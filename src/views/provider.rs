@@ -297,7 +297,8 @@ impl TableProvider for ViewTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let units = self.units(&|days| self.keep(filters, days)).await?;
+        let filter = self.day_filter(filters);
+        let units = self.units(&|days| keep(filter.as_ref(), days)).await?;
         let split = self.split(&units)?;
         let published = self.published_rows(&split.published);
         let mut parts = self.live(&split.live, split.rows_without_day)?;
@@ -368,12 +369,17 @@ impl Source for ViewTable {
 }
 
 impl ViewTable {
-    /// Which days the filters of a query may need.
-    fn keep(&self, filters: &[Expr], days: &[Option<i32>]) -> Vec<bool> {
-        let Some(column) = self.partition_column() else { return vec![true; days.len()] };
+    /// What the filters of a query tell of the days that it needs.
+    fn day_filter(&self, filters: &[Expr]) -> Option<DayFilter> {
         // A filter that cannot be evaluated for days alone is evaluated for rows.
-        keep_days(&column, filters, days, &self.body.state).unwrap_or_else(|_| vec![true; days.len()])
+        DayFilter::new(&self.partition_column()?, filters, &self.body.state).ok()
     }
+}
+
+/// Which days a filter may need.
+fn keep(filter: Option<&DayFilter>, days: &[Option<i32>]) -> Vec<bool> {
+    let kept = filter.and_then(|filter| filter.keep(days).ok());
+    kept.unwrap_or_else(|| vec![true; days.len()])
 }
 
 impl fmt::Debug for ViewTable {
