@@ -16,6 +16,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 
 use super::provider::Pinned;
 use crate::lake;
+use crate::lake::cache::Rows;
 use crate::lake::delta::DataFile;
 
 /// Rows times columns that are kept in memory rather than read again by each query: with what texts need, some
@@ -39,6 +40,11 @@ impl Chosen {
         Self { table, files }
     }
 
+    /// The columns as they are scanned.
+    fn stored(&self) -> &SchemaRef {
+        self.table.layout().table.table_schema()
+    }
+
     /// Whether the rows are so few that they are kept in memory.
     fn has_few_rows(&self) -> bool {
         let columns = self.table.layout().positions.len() as u64;
@@ -55,17 +61,13 @@ impl Chosen {
         limit: Option<usize>,
         state: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let rows = self.files.iter().map(|file| self.rows_of(file, state));
-        let rows = lake::concurrently(rows, CONCURRENCY).await?;
-
-        let schema = Arc::new(self.table.layout().table.table_schema().project(&projection)?);
-        // A batch costs as much as a thousand rows, and many of these have few.
-        let mut coalesced = BatchCoalescer::new(Arc::clone(&schema), state.config().batch_size());
-        for batch in rows.iter().flat_map(|rows| rows.iter()) {
-            coalesced.push_batch(batch.project(&projection)?)?;
-        }
-        coalesced.finish_buffered_batch()?;
-        let batches: Vec<RecordBatch> = std::iter::from_fn(|| coalesced.next_completed_batch()).collect();
+        let rows = match &self.files[..] {
+            [file] => self.rows_of(file, state).await?,
+            _ => self.rows_of_all(state).await?,
+        };
+        let schema = Arc::new(self.stored().project(&projection)?);
+        let batches = rows.iter().map(|batch| batch.project(&projection));
+        let batches: Vec<RecordBatch> = batches.collect::<Result<_, _>>()?;
         let share = batches.len().div_ceil(state.config().target_partitions()).max(1);
         let mut partitions: Vec<Vec<RecordBatch>> = batches.chunks(share).map(<[_]>::to_vec).collect();
         if partitions.is_empty() {
@@ -76,16 +78,41 @@ impl Chosen {
         Ok(DataSourceExec::from_data_source(source))
     }
 
+    /// All columns of all files, as the table has them. They are put together once, because a batch costs as much as a
+    /// thousand rows, and files may have few.
+    async fn rows_of_all(&self, state: &dyn Session) -> Result<Arc<[RecordBatch]>> {
+        let load = Box::pin(async {
+            let rows = self.files.iter().map(|file| self.rows_of(file, state));
+            let rows = lake::concurrently(rows, CONCURRENCY).await?;
+            let mut coalesced = BatchCoalescer::new(Arc::clone(self.stored()), state.config().batch_size());
+            for batch in rows.iter().flat_map(|rows| rows.iter()) {
+                coalesced.push_batch(batch.clone())?;
+            }
+            coalesced.finish_buffered_batch()?;
+            Ok(std::iter::from_fn(|| coalesced.next_completed_batch()).collect())
+        });
+        self.kept(self.files.iter(), load).await
+    }
+
     /// All columns of a file, as the table has them.
-    async fn rows_of(&self, file: &DataFile, state: &dyn Session) -> Result<Arc<[RecordBatch]>> {
+    async fn rows_of(&self, file: &Arc<DataFile>, state: &dyn Session) -> Result<Arc<[RecordBatch]>> {
         let load = Box::pin(async {
             let whole = vec![(file.file.clone(), file.values.clone())];
             let all = (0..self.table.layout().positions.len()).collect();
             let scan = self.table.scan_files(whole, all, None, state).await?;
             collect(scan, state.task_ctx()).await
         });
-        let (location, schema) = (self.table.location(), self.table.layout().table.table_schema());
-        let rows = self.table.reader().rows(location, &file.file.clone().into(), schema, load).await;
+        self.kept([file], load).await
+    }
+
+    /// The rows of some of the files, from memory or by `load`.
+    async fn kept(
+        &self,
+        files: impl IntoIterator<Item = &Arc<DataFile>>,
+        load: impl Future<Output = Result<Vec<RecordBatch>>>,
+    ) -> Result<Arc<[RecordBatch]>> {
+        let rows = Rows::of(self.table.location(), files.into_iter().map(|file| &file.file));
+        let rows = self.table.reader().rows(rows, self.stored(), load).await;
         rows.map_err(DataFusionError::Shared)
     }
 }

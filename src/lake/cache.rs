@@ -13,11 +13,12 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use moka::future::Cache;
 use object_store::ObjectMeta;
 use object_store::path::Path;
+use sha2::{Digest as _, Sha256};
 
-use super::Result;
 use super::footer::Footer;
 use super::open::OpenFile;
 use super::store::Location;
+use super::{File, Result, first_128_bits};
 use crate::config;
 
 /// The caches of the server, shared by all tables.
@@ -25,7 +26,7 @@ use crate::config;
 pub struct Files {
     bytes: Cache<Version, Bytes>,
     footers: Cache<Version, Footer>,
-    rows: Cache<(Version, Fields), Arc<[RecordBatch]>>,
+    rows: Cache<(Rows, Fields), Arc<[RecordBatch]>>,
     /// Remote files up to this size are fetched whole.
     small_file: u64,
 }
@@ -39,6 +40,10 @@ struct Version {
     modified_us: i64,
     e_tag: Option<String>,
 }
+
+/// The rows of certain versions of certain files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rows(u128);
 
 impl Files {
     /// Empty caches with the limits of the config.
@@ -54,9 +59,9 @@ impl Files {
             .max_capacity(limits.footers.0)
             .build();
         let rows = Cache::builder()
-            .weigher(|(version, fields): &(Version, Fields), rows: &Arc<[RecordBatch]>| {
+            .weigher(|(_, fields): &(Rows, Fields), rows: &Arc<[RecordBatch]>| {
                 let rows: usize = rows.iter().map(RecordBatch::get_array_memory_size).sum();
-                weight(version.memory_size() + fields.size() + rows)
+                weight(size_of::<Rows>() + fields.size() + rows)
             })
             .max_capacity(limits.rows.0)
             .build();
@@ -99,16 +104,33 @@ impl Files {
         self.rows.policy().max_capacity() != Some(0)
     }
 
-    /// The rows of a version of a file, as a table of this schema has them, read by `load` when they are not at hand.
+    /// The rows of some files, as a table of this schema has them, read by `load` when they are not at hand.
     pub async fn rows<E: Send + Sync + 'static>(
         &self,
-        location: &Location,
-        meta: &ObjectMeta,
+        rows: Rows,
         schema: &Schema,
         load: impl Future<Output = Result<Vec<RecordBatch>, E>>,
     ) -> Result<Arc<[RecordBatch]>, Arc<E>> {
-        let key = (Version::new(location, meta), schema.fields().clone());
+        let key = (rows, schema.fields().clone());
         self.rows.try_get_with(key, async { Ok(load.await?.into()) }).await
+    }
+}
+
+impl Rows {
+    /// Those of these files together, in this order.
+    pub fn of<'a>(location: &Location, files: impl IntoIterator<Item = &'a File>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(location.url.as_str());
+        for File { path, size, modified, e_tag } in files {
+            // No path, time or tag has a zero byte.
+            hash.update([0]);
+            hash.update(path.as_ref());
+            hash.update([0]);
+            hash.update(size.to_le_bytes());
+            hash.update(modified.timestamp_micros().to_le_bytes());
+            hash.update(e_tag.as_deref().unwrap_or_default());
+        }
+        Self(first_128_bits(hash))
     }
 }
 

@@ -18,7 +18,7 @@ pub mod reader;
 pub mod text;
 
 mod ahead;
-mod cache;
+pub mod cache;
 mod fault;
 mod footer;
 mod open;

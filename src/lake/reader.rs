@@ -25,7 +25,7 @@ use parquet::file::metadata::ParquetMetaData;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::ahead::Ahead;
-use super::cache::Files;
+use super::cache::{Files, Rows};
 use super::footer::Footer;
 use super::open::OpenFile;
 use super::store::Location;
@@ -76,15 +76,14 @@ impl Reader {
         self.files.keeps_rows()
     }
 
-    /// The rows of a file as a table of this schema has them, from memory or by `load`.
+    /// The rows of files as a table of this schema has them, from memory or by `load`.
     pub async fn rows(
         &self,
-        location: &Location,
-        meta: &ObjectMeta,
+        rows: Rows,
         schema: &Schema,
         load: impl Future<Output = Result<Vec<RecordBatch>, DataFusionError>>,
     ) -> Result<Arc<[RecordBatch]>, Arc<DataFusionError>> {
-        self.files.rows(location, meta, schema, load).await
+        self.files.rows(rows, schema, load).await
     }
 
     /// The rows of a Parquet file, of some columns (`a`, or `a.b` for a child); those it does not have are
