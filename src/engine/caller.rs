@@ -27,11 +27,11 @@ use super::life::Life;
 use super::metadata::variables::Variables;
 use super::metadata::{self, Counters, MetadataContext};
 use super::nearest::nearest;
-use super::planner::{Pinned, Settings, Statement, Tables};
+use super::planner::{Pinned, Settings, Statement, Strategy, Tables};
 use super::plans::{Asked, Definitions, Made};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
-use super::{bind, columns, functions, names, wildcards};
+use super::{bind, columns, functions, light, names, wildcards};
 use crate::views;
 use crate::views::notes::Notes;
 
@@ -66,6 +66,8 @@ pub struct Plan {
     pub reads_lake: bool,
     /// Whether it joins by hashing, which cannot spill.
     pub hashes: bool,
+    /// Whether it has so little to do that it runs best where it was planned.
+    pub is_light: bool,
     /// What runs.
     pub executable: Kept<Executable>,
 }
@@ -125,22 +127,35 @@ impl Caller {
     }
 
     /// Plans a query on one consistent set of files.
-    pub async fn plan(self: Arc<Self>, asked: Asked, hash_join: bool) -> Result<Plan> {
+    pub async fn plan(self: Arc<Self>, asked: Asked, hash_joins: bool) -> Result<Plan> {
+        let Some(known) = &asked.known else {
+            return self.plan_by(&asked, Strategy { hash_joins, alone: false }).await;
+        };
+        let alone = known.was_light();
+        let mut plan = self.plan_by(&asked, Strategy { hash_joins, alone }).await?;
+        if alone && !plan.is_light {
+            plan = self.plan_by(&asked, Strategy { hash_joins, alone: false }).await?;
+        }
+        known.note_light(plan.is_light);
+        Ok(plan)
+    }
+
+    async fn plan_by(&self, asked: &Asked, strategy: Strategy) -> Result<Plan> {
         let definitions = Definitions::of(&self.engine);
-        let tables = self.resolve(&asked.query.tables, hash_join).await?;
-        let statement = self.engine.planner.statement(self.settings(hash_join));
+        let tables = self.resolve(&asked.query.tables, strategy).await?;
+        let statement = self.engine.planner.statement(self.settings(strategy));
         let known = asked.known.as_ref().map_or(Ok(None), |known| known.over(&tables))?;
         let (logical, physical, columns) = match known {
             Some((optimized, columns)) => {
                 let physical = statement.physical(&optimized).await?;
                 (optimized, physical, columns)
             }
-            None => self.plan_anew(&statement, &asked, definitions, &tables).await?,
+            None => self.plan_anew(&statement, asked, definitions, &tables).await?,
         };
         self.tell(&tables.notes);
-        let hashes = joins_by_hash(&physical);
+        let (hashes, is_light) = (joins_by_hash(&physical), light::is_light(&physical));
         let executable = self.engine.front.keep(Executable { statement, logical, physical });
-        Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, executable })
+        Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, is_light, executable })
     }
 
     /// Plans a query from its syntax, and keeps what the next one of the same text can use.
@@ -203,8 +218,8 @@ impl Caller {
         let engine = Arc::clone(&self.engine);
         let work = async move {
             bind::unknown(&mut query.ast)?;
-            let tables = self.resolve(&query.tables, true).await?;
-            let mut settings = self.settings(true);
+            let tables = self.resolve(&query.tables, Strategy::default()).await?;
+            let mut settings = self.settings(Strategy::default());
             settings.functions.push(bind::unknown_value());
             let statement = self.engine.planner.statement(settings);
             if wildcards::overlap(&query) {
@@ -248,8 +263,8 @@ impl Caller {
     }
 
     /// The tables of a statement, each pinned once.
-    pub async fn resolve(&self, names: &[TableName], hash_join: bool) -> Result<Tables> {
-        self.resolve_in(&self.engine.views.snapshot(), names, hash_join).await
+    pub async fn resolve(&self, names: &[TableName], strategy: Strategy) -> Result<Tables> {
+        self.resolve_in(&self.engine.views.snapshot(), names, strategy).await
     }
 
     /// As [`Self::resolve`], among these views.
@@ -257,7 +272,7 @@ impl Caller {
         &self,
         views: &views::Snapshot,
         names: &[TableName],
-        hash_join: bool,
+        strategy: Strategy,
     ) -> Result<Tables> {
         let mut tables = Tables::new(self.state.database.as_deref());
         let mut keys = BTreeMap::new();
@@ -278,7 +293,7 @@ impl Caller {
         for (key, pinned) in try_join_all(pinned).await? {
             tables.insert(key, pinned);
         }
-        Box::pin(self.pin_views(&mut tables, &wanted, &context, hash_join)).await?;
+        Box::pin(self.pin_views(&mut tables, &wanted, &context, strategy)).await?;
         Ok(tables)
     }
 
@@ -385,7 +400,7 @@ impl Caller {
         }
     }
 
-    pub(super) fn settings(&self, hash_join: bool) -> Settings {
+    pub(super) fn settings(&self, strategy: Strategy) -> Settings {
         Settings {
             now: self.now,
             time_zone: self.state.variables.acting().time_zone.clone(),
@@ -399,7 +414,7 @@ impl Caller {
                 assigned: Arc::clone(&self.state.assigned),
                 ..Context::default()
             },
-            hash_join,
+            strategy,
         }
     }
 

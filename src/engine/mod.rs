@@ -19,6 +19,7 @@ mod wildcards;
 
 mod compact;
 mod life;
+mod light;
 mod planner;
 mod plans;
 mod recursion;

@@ -96,8 +96,11 @@ impl Planner {
         let mut state = self.state.clone();
         let options = state.config_mut().options_mut();
         options.execution.time_zone = Some(settings.time_zone);
-        options.optimizer.prefer_hash_join = settings.hash_join;
-        if !settings.hash_join {
+        options.optimizer.prefer_hash_join = settings.strategy.hash_joins;
+        if settings.strategy.alone {
+            options.execution.target_partitions = 1;
+        }
+        if !settings.strategy.hash_joins {
             let limits = self.limits.of_sorting_joins();
             options.execution.target_partitions = limits.partitions;
             options.execution.batch_size =
@@ -128,8 +131,23 @@ pub struct Settings {
     pub functions: Vec<Arc<ScalarUDF>>,
     /// What all functions see of the statement.
     pub context: functions::Context,
+    /// How it is to run.
+    pub strategy: Strategy,
+}
+
+/// How a statement is to run, beyond what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strategy {
     /// False when a hash join ran out of memory before.
-    pub hash_join: bool,
+    pub hash_joins: bool,
+    /// Whether one thread does it all, because there is little to do.
+    pub alone: bool,
+}
+
+impl Default for Strategy {
+    fn default() -> Self {
+        Self { hash_joins: true, alone: false }
+    }
 }
 
 /// A table of the statement: one consistent set of files for all its references.

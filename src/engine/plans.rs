@@ -6,6 +6,7 @@
 //! is not kept.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow::array::RecordBatch;
@@ -60,6 +61,8 @@ pub struct Known {
     pub columns: Vec<Column>,
     /// What its rows come from.
     pub source: Source,
+    /// Whether the last plan over it had little to do.
+    light: AtomicBool,
 }
 
 /// What is made of a query on its way to a plan that runs.
@@ -158,6 +161,7 @@ impl Plans {
             bytes,
             columns: columns.to_vec(),
             source,
+            light: AtomicBool::new(false),
         };
         self.0.insert((text.clone(), state.database.clone()), Arc::new(known));
         Ok(())
@@ -165,6 +169,16 @@ impl Plans {
 }
 
 impl Known {
+    /// Whether there was little to do, when it was last planned.
+    pub fn was_light(&self) -> bool {
+        self.light.load(Ordering::Relaxed)
+    }
+
+    /// Remembers whether there is little to do.
+    pub fn note_light(&self, is_light: bool) {
+        self.light.store(is_light, Ordering::Relaxed);
+    }
+
     /// The optimized plan over these tables, and what it answers with; None when they have other columns than before.
     pub fn over(&self, tables: &Tables) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
         match &self.source {

@@ -3,20 +3,21 @@
 //! [`answer`] is the whole way; [`select`] the part of it that reads tables. This module must not know
 //! the protocol that carries statements and rows, nor how tables are stored.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::admission::Permit;
 use super::answer::{Answer, Column, Done, Rows};
 use super::caller::{Caller, Plan, Retry};
 use super::dialect::statement::{Parsed, Show, Statement};
 use super::error::{Error, Result};
-use super::life::{Admitted, Life, Received, Token};
+use super::life::{Admitted, Life, Planned, Received, Token};
 use super::memory::QueryPool;
 use super::plans::Asked;
 use super::processes::Interrupt;
@@ -171,10 +172,12 @@ async fn attempt(
         return Ok(Delivery::of_row(caller, interrupt, token, row).rows(columns));
     }
 
-    let plan = engine.front.run(Arc::clone(caller).plan(asked.clone(), retry.hash_join));
-    let plan = interrupt.race(plan).await??;
+    let begin = begin(Arc::clone(caller), interrupt.clone(), token, asked.clone(), retry.hash_join);
+    let (plan, token) = match interrupt.race(engine.front.run(begin)).await?? {
+        Begun::Answered(columns, delivery) => return Ok(delivery.rows(columns)),
+        Begun::Planned(plan, token) => (plan, token),
+    };
     retry.note(&plan);
-    let token = token.planned();
 
     let permit = match plan.reads_lake {
         true => Some(interrupt.race(engine.admission.admit()).await??),
@@ -192,7 +195,7 @@ async fn attempt(
     let delivery = Delivery {
         caller: Arc::clone(caller),
         interrupt: interrupt.clone(),
-        first,
+        ready: VecDeque::from_iter(first),
         pulled: Some(pulled),
         pool: Some(pool),
         _permit: permit,
@@ -201,13 +204,55 @@ async fn attempt(
     Ok(delivery.rows(columns))
 }
 
+/// A query after its first task.
+enum Begun {
+    /// There was little to do, and it is done.
+    Answered(Vec<Column>, Delivery),
+    /// It waits for its turn.
+    Planned(Plan, Token<Planned>),
+}
+
+/// Plans a query. One that has little to do is run at once, if it may: another task would take longer to wake than it
+/// takes to run.
+async fn begin(
+    caller: Arc<Caller>,
+    interrupt: Interrupt,
+    token: Token<Received>,
+    asked: Asked,
+    hash_joins: bool,
+) -> Result<Begun> {
+    let plan = Arc::clone(&caller).plan(asked, hash_joins).await?;
+    let token = token.planned();
+    let engine = &caller.engine;
+    let permit = if plan.is_light && plan.reads_lake { engine.admission.try_admit() } else { None };
+    if !plan.is_light || plan.reads_lake && permit.is_none() {
+        return Ok(Begun::Planned(plan, token));
+    }
+    let token = token.admitted();
+
+    let (environment, pool) = engine.memory.for_query()?;
+    let batches = plan.executable.start(environment)?.try_collect().await?;
+    token.life().finish();
+
+    let delivery = Delivery {
+        caller: Arc::clone(&caller),
+        interrupt,
+        ready: batches,
+        pulled: None,
+        pool: Some(pool),
+        _permit: permit,
+        token,
+    };
+    Ok(Begun::Answered(plan.columns, delivery))
+}
+
 /// Rows on their way to the client. Dropping it stops the work and lets the next query run.
 struct Delivery {
     caller: Arc<Caller>,
     interrupt: Interrupt,
-    /// The batch that was waited for before the answer began.
-    first: Option<RecordBatch>,
-    /// None after the last batch and after an error, and when there is only the first.
+    /// What there was before the answer began.
+    ready: VecDeque<RecordBatch>,
+    /// None after the last batch and after an error, and when all rows are ready.
     pulled: Option<Pulled>,
     /// None when nothing is computed.
     pool: Option<Arc<QueryPool>>,
@@ -222,7 +267,7 @@ impl Delivery {
         Self {
             caller: Arc::clone(caller),
             interrupt: interrupt.clone(),
-            first: Some(row),
+            ready: VecDeque::from([row]),
             pulled: None,
             pool: None,
             _permit: None,
@@ -237,12 +282,12 @@ impl Delivery {
     }
 
     async fn next(mut self) -> Option<(Result<RecordBatch>, Self)> {
-        let batch = match self.first.take() {
-            Some(first) => Some(Ok(first)),
-            None => {
-                let pulled = self.pulled.as_mut()?;
+        let batch = match (self.ready.pop_front(), &mut self.pulled) {
+            (Some(ready), _) => Some(Ok(ready)),
+            (None, Some(pulled)) => {
                 self.interrupt.race(pulled.next()).await.unwrap_or_else(|error| Some(Err(error)))
             }
+            (None, None) => return None,
         };
         if let Some(pool) = &self.pool {
             self.token.used_memory(pool.peak());

@@ -75,7 +75,7 @@ impl QueryRuntime {
         Pulled { receiver, task: Some(task) }
     }
 
-    /// Takes care that a value is dropped on the query threads: plans are dropped recursively, and only
+    /// Takes care that a value is dropped on these threads: plans are dropped recursively, and only
     /// there are the stacks deep enough.
     pub fn keep<T: Send + 'static>(&self, value: T) -> Kept<T> {
         Kept { value: Some(value), runtime: self.handle().clone() }
@@ -117,7 +117,8 @@ impl<T: Send + 'static> Deref for Kept<T> {
 
 impl<T: Send + 'static> Drop for Kept<T> {
     fn drop(&mut self) {
-        if let Some(value) = self.value.take() {
+        let is_here = Handle::try_current().is_ok_and(|current| current.id() == self.runtime.id());
+        if let Some(value) = self.value.take().filter(|_| !is_here) {
             self.runtime.spawn(async move { drop(value) });
         }
     }

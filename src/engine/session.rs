@@ -22,7 +22,7 @@ use super::memory::Memory;
 use super::metadata::variables::{Globals, Variables};
 use super::metadata::{self, Counters};
 use super::nearest::Hint;
-use super::planner::Planner;
+use super::planner::{Planner, Strategy};
 use super::plans::Plans;
 use super::processes::{self, Processes, Registration, SUPERUSER};
 use super::query;
@@ -356,7 +356,7 @@ impl Session {
     /// The columns of a table in the default database (the command FIELD_LIST), filtered by a LIKE pattern when it is not empty.
     pub async fn field_list(&mut self, table: &str, pattern: &str) -> Result<Vec<Column>> {
         let name = TableName { database: None, table: table.to_owned() };
-        let tables = Caller::of(self).resolve(std::slice::from_ref(&name), true).await?;
+        let tables = Caller::of(self).resolve(std::slice::from_ref(&name), Strategy::default()).await?;
         let (database, table) = tables.key(&name)?;
         let pinned = tables.by_key(&database, &table).ok_or(Error::NoSuchTable {
             database,

@@ -14,7 +14,7 @@ use crate::engine::caller::{Caller, Executable};
 use crate::engine::dialect;
 use crate::engine::dialect::statement::{Query, Statement};
 use crate::engine::error::{Error, Result};
-use crate::engine::planner::{Pinned, Tables};
+use crate::engine::planner::{Pinned, Strategy, Tables};
 use crate::views::definition::Definition;
 
 impl OpenView {
@@ -52,7 +52,7 @@ impl OpenView {
         let whole = format!("SELECT COUNT(*) FROM ({value}) checked WHERE NOT passed");
         let (environment, _pool) = self.engine.memory.for_query()?;
         let mut counts = self.engine.front.pull(async move {
-            let statement = caller.engine.planner.statement(caller.settings(true));
+            let statement = caller.engine.planner.statement(caller.settings(Strategy::default()));
             let plan = |text: &str| caller.logical(&statement, &caller.query(text)?, &tables);
             let logical = match is_of_all_rows(&plan(&value)?) {
                 true => plan(&whole)?,

@@ -34,7 +34,7 @@ use super::metadata::AboutViews;
 use super::metadata::MetadataContext;
 use super::metadata::variables::Variables;
 use super::nearest::{Hint, nearest};
-use super::planner::{Pinned, Tables};
+use super::planner::{Pinned, Strategy, Tables};
 use super::session::State;
 use super::unpinned::Unpinned;
 use super::{answer, dialect, wildcards};
@@ -163,7 +163,8 @@ impl Caller {
     }
 
     async fn columns_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Arc<[catalog::Column]>> {
-        let tables = self.resolve_in(snapshot, std::slice::from_ref(&name_of(id)), true).await?;
+        let tables =
+            self.resolve_in(snapshot, std::slice::from_ref(&name_of(id)), Strategy::default()).await?;
         let missing = || Error::NoSuchTable {
             database: id.database.clone(),
             table: id.name.clone(),
@@ -178,7 +179,7 @@ impl Caller {
         tables: &mut Tables,
         wanted: &Wanted,
         context: &Arc<MetadataContext>,
-        hash_join: bool,
+        strategy: Strategy,
     ) -> Result<()> {
         let notes = Arc::clone(&tables.notes);
         // What a materialized view reads is planned under the owner's settings, plain views among it too.
@@ -195,16 +196,16 @@ impl Caller {
             let meaning = owner.meaning(view, &meanings);
             if view.definition.materialized.is_some() {
                 let pinned =
-                    owner.pin_materialized(view, &of_owner, meaning.clone(), &notes, hash_join).await?;
+                    owner.pin_materialized(view, &of_owner, meaning.clone(), &notes, strategy).await?;
                 self.show(tables, &key, &pinned);
                 of_views.insert(key.clone(), pinned.clone());
                 of_owner.insert(key, pinned);
             } else {
-                let (plan, columns) = self.plan_view(view, &of_views, hash_join)?;
+                let (plan, columns) = self.plan_view(view, &of_views, strategy)?;
                 let pinned = inlined(view, plan, columns);
                 self.show(tables, &key, &pinned);
                 of_views.insert(key.clone(), pinned);
-                let (plan, columns) = owner.plan_view(view, &of_owner, hash_join)?;
+                let (plan, columns) = owner.plan_view(view, &of_owner, strategy)?;
                 of_owner.insert(key, inlined(view, plan, columns));
             }
             meanings.insert(view.id.clone(), meaning);
@@ -224,10 +225,10 @@ impl Caller {
         &self,
         view: &Parsed,
         tables: &Tables,
-        hash_join: bool,
+        strategy: Strategy,
     ) -> Result<(LogicalPlan, Vec<catalog::Column>)> {
         let tables = tables.with_default(&view.definition.database);
-        let statement = self.engine.planner.statement(self.settings(hash_join));
+        let statement = self.engine.planner.statement(self.settings(strategy));
         let mut query = (*view.query).clone();
         if wildcards::overlap(&query) {
             self.write_out(&statement, &mut query, &tables)?;
@@ -250,13 +251,13 @@ impl Caller {
         tables: &Tables,
         meaning: String,
         notes: &Arc<Notes>,
-        hash_join: bool,
+        strategy: Strategy,
     ) -> Result<Pinned> {
         let (plan, shape) = match self.engine.shapes.planned(view, &meaning, tables) {
             Some(known) => (known.plan.over(tables)?, Arc::clone(&known.shape)),
-            None => self.shape(view, tables, meaning, hash_join)?,
+            None => self.shape(view, tables, meaning, strategy)?,
         };
-        let state = self.engine.planner.statement(self.settings(hash_join)).into_state();
+        let state = self.engine.planner.statement(self.settings(strategy)).into_state();
         let body = Body {
             id: view.id.clone(),
             definition: Arc::clone(&view.definition),
@@ -280,10 +281,10 @@ impl Caller {
         view: &Parsed,
         tables: &Tables,
         meaning: String,
-        hash_join: bool,
+        strategy: Strategy,
     ) -> Result<(LogicalPlan, Arc<Shape>)> {
         let materialized = view.definition.materialized.clone().unwrap_or_default();
-        let (plan, columns) = self.plan_view(view, tables, hash_join)?;
+        let (plan, columns) = self.plan_view(view, tables, strategy)?;
         check_deterministic(&plan)?;
         let day = day_of(&materialized, &columns)?;
         let fields = columns.iter().map(|column| {
@@ -298,7 +299,7 @@ impl Caller {
         // What is published has passed the CHECKs as they are now.
         hash.update(format!("{:?}", materialized.checks).as_bytes());
         let hash = first_128_bits(hash);
-        let state = self.engine.planner.statement(self.settings(hash_join)).into_state();
+        let state = self.engine.planner.statement(self.settings(strategy)).into_state();
         let lineage = Arc::new(Lineage::of(&plan, &state, day.as_deref(), &declared)?);
 
         let shape = Arc::new(Shape { columns: columns.into(), schema, hash, declared, lineage });

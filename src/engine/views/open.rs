@@ -17,6 +17,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::memory::QueryPool;
 use crate::engine::metadata::AboutViews;
 use crate::engine::nearest::Hint;
+use crate::engine::planner::Strategy;
 use crate::engine::runtime::Pulled;
 use crate::engine::session::Engine;
 use crate::views::View;
@@ -72,7 +73,7 @@ impl Engine {
         let engine = Arc::clone(self);
         self.front
             .run(async move {
-                let tables = caller.resolve(std::slice::from_ref(&name), true).await?;
+                let tables = caller.resolve(std::slice::from_ref(&name), Strategy::default()).await?;
                 let missing = || Error::NoSuchTable {
                     database: id.database.clone(),
                     table: id.name.clone(),
