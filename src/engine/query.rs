@@ -172,7 +172,8 @@ async fn attempt(
         return Ok(Delivery::of_row(caller, interrupt, token, row).rows(columns));
     }
 
-    let begin = begin(Arc::clone(caller), interrupt.clone(), token, asked.clone(), retry.hash_join);
+    // On the heap, because SELECT 1 carries this future without needing it.
+    let begin = Box::pin(begin(Arc::clone(caller), interrupt.clone(), token, asked.clone(), retry.hash_join));
     let (plan, token) = match interrupt.race(engine.front.run(begin)).await?? {
         Begun::Answered(columns, delivery) => return Ok(delivery.rows(columns)),
         Begun::Planned(plan, token) => (plan, token),
@@ -187,7 +188,7 @@ async fn attempt(
     let token = token.admitted();
 
     let (environment, pool) = engine.memory.for_query()?;
-    let Plan { columns, executable, reads_lake, .. } = plan;
+    let Plan { columns, executable, reads_lake, .. } = *plan;
     let runtime = if reads_lake { &engine.runtime } else { &engine.front };
     let mut pulled = runtime.pull(async move { executable.start(environment) });
     let first = interrupt.race(pulled.next()).await?.transpose()?;
@@ -209,7 +210,7 @@ enum Begun {
     /// There was little to do, and it is done.
     Answered(Vec<Column>, Delivery),
     /// It waits for its turn.
-    Planned(Plan, Token<Planned>),
+    Planned(Box<Plan>, Token<Planned>),
 }
 
 /// Plans a query. One that has little to do is run at once, if it may: another task would take longer to wake than it
@@ -226,7 +227,7 @@ async fn begin(
     let engine = &caller.engine;
     let permit = if plan.is_light && plan.reads_lake { engine.admission.try_admit() } else { None };
     if !plan.is_light || plan.reads_lake && permit.is_none() {
-        return Ok(Begun::Planned(plan, token));
+        return Ok(Begun::Planned(Box::new(plan), token));
     }
     let token = token.admitted();
 
