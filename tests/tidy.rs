@@ -145,7 +145,7 @@ fn the_architecture_names_every_module() {
 #[test]
 fn the_operators_page_names_every_setting_and_metric() {
     let page = fs::read_to_string("docs/operations.md").unwrap();
-    let config = fs::read_to_string("src/config.rs").unwrap();
+    let config = fs::read_to_string("src/config/mod.rs").unwrap();
     let settings = config
         .lines()
         .filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "))
