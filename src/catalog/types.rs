@@ -28,7 +28,7 @@ pub fn parse(text: &str) -> Result<DataType, String> {
         "date" => (DataType::Date32, 0),
         "datetime" => (DataType::Timestamp(time_unit(digits)?, None), 1),
         "timestamp" => (DataType::Timestamp(time_unit(digits)?, Some("UTC".into())), 1),
-        "time" => (DataType::Time64(TimeUnit::Microsecond), 1),
+        "time" => (time(digits)?, 1),
         "year" => (DataType::Int16, 1),
         "char" | "varchar" => (DataType::Utf8View, 1),
         "string" | "text" | "tinytext" | "mediumtext" | "longtext" | "json" => (DataType::Utf8View, 0),
@@ -80,6 +80,14 @@ fn number_u8(arguments: &[u32], index: usize, default: u8) -> Result<u8, String>
     }
 }
 
+/// Times of day: 32 bits have no microseconds.
+fn time(digits: u32) -> Result<DataType, String> {
+    Ok(match time_unit(digits)? {
+        unit @ (TimeUnit::Second | TimeUnit::Millisecond) => DataType::Time32(unit),
+        unit => DataType::Time64(unit),
+    })
+}
+
 fn time_unit(digits: u32) -> Result<TimeUnit, String> {
     match digits {
         0 => Ok(TimeUnit::Second),
@@ -108,6 +116,9 @@ mod tests {
         check("datetime", Ok(DataType::Timestamp(TimeUnit::Second, None)));
         check("datetime(6)", Ok(DataType::Timestamp(TimeUnit::Microsecond, None)));
         check("timestamp(3)", Ok(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))));
+        check("time", Ok(DataType::Time32(TimeUnit::Second)));
+        check("time(2)", Ok(DataType::Time32(TimeUnit::Millisecond)));
+        check("time(6)", Ok(DataType::Time64(TimeUnit::Microsecond)));
         check("json", Ok(DataType::Utf8View));
         check("double precision", Ok(DataType::Float64));
         check("decimal(70,2)", Err("decimal(70,2) has more than 65 digits, or more than 30 after the point"));

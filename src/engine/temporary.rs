@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::common::utils::memory::get_record_batch_memory_size;
 use datafusion::datasource::MemTable;
@@ -233,7 +233,7 @@ fn declared(database: &str, name: String, declared: Vec<TemporaryColumn>) -> Res
     {
         let data_type = match catalog::types::parse(&data_type).map_err(Error::Invalid)? {
             // A TIME is a length of time, of which a clock has no more than a day.
-            DataType::Time64(_) => DataType::Duration(TimeUnit::Microsecond),
+            DataType::Time32(unit) | DataType::Time64(unit) => DataType::Duration(unit),
             data_type => data_type,
         };
         columns.push(Column { name, data_type, nullable, comment, is_partition: false });

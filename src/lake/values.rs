@@ -11,9 +11,9 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Decimal256Type, DecimalType, DurationMicrosecondType, Float32Type,
-    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
 };
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
@@ -58,7 +58,7 @@ pub fn type_name(data_type: &DataType) -> String {
         DataType::Date32 => "date".to_owned(),
         DataType::Timestamp(unit, None) => format!("datetime{}", fraction(unit)),
         DataType::Timestamp(unit, Some(_)) => format!("timestamp{}", fraction(unit)),
-        DataType::Time64(_) | DataType::Duration(_) => "time".to_owned(),
+        DataType::Time32(_) | DataType::Time64(_) | DataType::Duration(_) => "time".to_owned(),
         // Its bytes are not UTF-8.
         _ if is_text(data_type) => "text".to_owned(),
         other => other.to_string(),
@@ -112,11 +112,20 @@ pub fn collector(data_type: &DataType) -> Option<Box<dyn Values>> {
                 TimeUnit::Nanosecond => parsed::<TimestampNanosecondType>(integer_type, parse),
             }
         }
+        DataType::Time32(unit) => {
+            let us = if *unit == TimeUnit::Second { 1_000_000 } else { 1_000 };
+            // What is finer than the type does not fit.
+            let parse = move |text: &str| {
+                let time = time_of_day_us(text).filter(|time| time % us == 0)?;
+                i32::try_from(time / us).ok()
+            };
+            match unit {
+                TimeUnit::Second => parsed::<Time32SecondType>(integer_type, parse),
+                _ => parsed::<Time32MillisecondType>(integer_type, parse),
+            }
+        }
         DataType::Time64(TimeUnit::Microsecond) => {
-            const DAY_US: i64 = 86_400_000_000;
-            parsed::<Time64MicrosecondType>(integer_type, |text| {
-                duration_us(text).filter(|us| (0..DAY_US).contains(us))
-            })
+            parsed::<Time64MicrosecondType>(integer_type, time_of_day_us)
         }
         DataType::Duration(TimeUnit::Microsecond) => {
             parsed::<DurationMicrosecondType>(integer_type, duration_us)
@@ -331,6 +340,12 @@ fn timestamp(time: NaiveDateTime, unit: TimeUnit) -> Option<i64> {
     (rest_ns == 0).then_some(value)
 }
 
+/// Microseconds since midnight.
+fn time_of_day_us(text: &str) -> Option<i64> {
+    const DAY_US: i64 = 86_400_000_000;
+    duration_us(text).filter(|us| (0..DAY_US).contains(us))
+}
+
 /// Microseconds of a length of time: `12:30:15`, `-838:59:59`.
 fn duration_us(text: &str) -> Option<i64> {
     let (sign, text) = match text.strip_prefix('-') {
@@ -430,6 +445,9 @@ mod tests {
 
         check(DataType::Time64(TimeUnit::Microsecond), "12:30:15.25", Some("12:30:15.250"));
         check(DataType::Time64(TimeUnit::Microsecond), "24:00:00", None);
+        check(DataType::Time32(TimeUnit::Second), "12:30:15", Some("12:30:15"));
+        check(DataType::Time32(TimeUnit::Second), "12:30:15.5", None);
+        check(DataType::Time32(TimeUnit::Millisecond), "12:30:15.5", Some("12:30:15.500"));
         check(DataType::Duration(TimeUnit::Microsecond), "-838:59:59", Some("-PT3020399S"));
         check(DataType::Utf8View, " a ", Some(" a "));
         check(DataType::Utf8, "", Some(""));
