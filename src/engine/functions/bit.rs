@@ -39,8 +39,7 @@ fn pair(call: &Call<'_>, of: fn(u64, u64) -> u64) -> Result<ArrayRef> {
             if let (Some(left), Some(right)) = (left.at(row), right.at(row))
                 && left.len() != right.len()
             {
-                let reason = "Binary operands of bitwise operators must be of equal length";
-                return Err(Error::Regexp { reason: reason.to_owned() }.into());
+                return Err(Error::BitLengths.into());
             }
         }
         return call.blobs(|row, out| {

@@ -66,6 +66,11 @@ impl Parts {
         }
     }
 
+    /// Whether the month has the day; a month zero has them all.
+    pub fn is_in_month(self) -> bool {
+        self.month == 0 || self.day <= month_length(self.year, self.month)
+    }
+
     /// Days since 1970; `None` when the date is not in the calendar.
     pub fn days(self) -> Option<i64> {
         (self.month >= 1 && self.day >= 1 && self.day <= month_length(self.year, self.month))

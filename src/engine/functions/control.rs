@@ -236,6 +236,10 @@ fn extreme(call: &Call<'_>, wanted: Ordering) -> Result<ArrayRef> {
     let comparison = match call.returns {
         DataType::Timestamp(..) | DataType::Date32 => Comparison::instants(call)?,
         DataType::Duration(_) => Comparison::times(call)?,
+        // Of texts and numbers it is the greatest text.
+        text if is_text(text) => {
+            Comparison::Texts((0..call.count()).map(|argument| call.bytes(argument)).collect::<Result<_>>()?)
+        }
         _ => Comparison::of(call)?,
     };
     let arrays: Vec<&dyn Array> = columns.iter().map(|column| &**column.array() as &dyn Array).collect();

@@ -27,6 +27,7 @@ pub fn functions() -> Vec<Function> {
         Function::new("sha1", 1..=1, returns::text, sha1).aliases(&["sha"]),
         Function::new("sha2", 2..=2, returns::text, sha2),
         Function::new("bit_count", 1..=1, returns::int, bit_count),
+        Function::new("weight_string", 1..=1, returns::blob, weights),
     ]
 }
 
@@ -41,6 +42,20 @@ pub fn write_hex(bytes: &[u8], upper: bool, out: &mut String) {
 
 /// A number as hexadecimal digits, a string as those of its bytes.
 fn hex(call: &Call<'_>) -> Result<ArrayRef> {
+    if call.kind(0).is_floating() {
+        // Halves are rounded away from zero, which is not how a DOUBLE becomes an integer elsewhere.
+        let number = call.double(0)?;
+        return call.texts(|row, out| {
+            let rounded = number.at(row)?.round();
+            let bits = match rounded {
+                rounded if rounded <= i64::MIN as f64 || rounded >= u64::MAX as f64 => u64::MAX,
+                rounded if rounded < 0.0 => (rounded as i64).cast_unsigned(),
+                rounded => rounded as u64,
+            };
+            write_in_base(bits, 16, out);
+            Some(())
+        });
+    }
     if call.kind(0).is_numeric() || matches!(call.kind(0), DataType::Boolean) {
         let bits = call.bits(0)?;
         return call.texts(|row, out| {
@@ -96,6 +111,27 @@ fn write_in_base(value: u64, base: u64, out: &mut String) {
     out.extend(digits[start..].iter().map(|digit| char::from(*digit)));
 }
 
+/// What a text is compared by: in the collation utf8mb4_bin three bytes for each character. Bytes are their own weight.
+fn weights(call: &Call<'_>) -> Result<ArrayRef> {
+    if is_binary(call.kind(0)) {
+        let bytes = call.bytes(0)?;
+        return call.blobs(|row, out| {
+            out.extend(bytes.at(row)?);
+            Some(())
+        });
+    }
+    if !is_text(call.kind(0)) {
+        return call.blobs(|_, _| None);
+    }
+    let text = call.text(0)?;
+    call.blobs(|row, out| {
+        let text = text.at(row)?;
+        call.fits(text.len() * 3)?;
+        out.extend(text.chars().flat_map(|character| u32::from(character).to_be_bytes().into_iter().skip(1)));
+        Some(())
+    })
+}
+
 /// BIN and OCT read the digits that a text begins with, as CONV does, of whatever is no integer: 3 of 3.7, 2026 of a
 /// date.
 fn in_base(call: &Call<'_>, base: u64) -> Result<ArrayRef> {
@@ -125,7 +161,7 @@ fn conv(call: &Call<'_>) -> Result<ArrayRef> {
     call.texts(|row, out| {
         let (number, from, to) = (number.at(row)?, from.at(row)?, to.at(row)?);
         let (base, target) = (from.unsigned_abs(), to.unsigned_abs());
-        if !(2..=36).contains(&base) || !(2..=36).contains(&target) {
+        if !(2..=36).contains(&base) || !(2..=36).contains(&target) || number.is_empty() {
             return None;
         }
         let number = number.trim_ascii_start();

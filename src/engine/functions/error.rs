@@ -61,6 +61,14 @@ pub enum Error {
         /// The function's name.
         function: String,
     },
+    /// 3853: a document that is no object where one is needed.
+    #[error("Invalid JSON type in argument {argument} to function {function}; an object is required.")]
+    NotJsonObject {
+        /// Counted from one.
+        argument: usize,
+        /// The function's name.
+        function: String,
+    },
     /// 3154: neither 'one' nor 'all'.
     #[error("The oneOrAll argument to {function} may take these values: 'one' or 'all'.")]
     OneOrAll {
@@ -76,9 +84,11 @@ pub enum Error {
     /// 3165: a path that may not be the whole document.
     #[error("The path expression '$' is not allowed in this context.")]
     RootPath,
-    /// 3685 to 3692: a regular expression is wrong or too expensive.
+    /// 3685 to 3700: a regular expression is wrong or too expensive.
     #[error("{reason}")]
     Regexp {
+        /// Which of them.
+        code: u16,
         /// What is wrong with it.
         reason: String,
     },
@@ -92,6 +102,31 @@ pub enum Error {
         /// The function's name.
         function: &'static str,
     },
+    /// 1525: a constant that is no date or time, where there must be one.
+    #[error("Incorrect {kind} value: '{value}'")]
+    WrongValue {
+        /// MySQL's type.
+        kind: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// 1426: more digits of the second than there are.
+    #[error("Too-big precision {digits} specified for '{function}'. Maximum is 6.")]
+    Precision {
+        /// What was asked for.
+        digits: i64,
+        /// The function's name.
+        function: String,
+    },
+    /// 3513: bits of strings of different lengths.
+    #[error("Binary operands of bitwise operators must be of equal length")]
+    BitLengths,
+    /// 3966: JSON_VALUE finds nothing.
+    #[error("No value was found by 'json_value' on the specified path.")]
+    JsonValueMissing,
+    /// 3967: JSON_VALUE finds what its type cannot hold, or several values.
+    #[error("What was found by 'json_value' on the specified path is not one value of its type.")]
+    JsonValue,
     /// 3057: no name for a lock.
     #[error("Incorrect user-level lock name '{name}'.")]
     LockName {
@@ -138,12 +173,18 @@ impl Error {
             Self::InvalidPath { .. } => (3143, "42000"),
             Self::WildcardPath => (3149, "42000"),
             Self::NotJson { .. } => (3146, "22032"),
+            Self::NotJsonObject { .. } => (3853, "22032"),
             Self::OneOrAll { .. } => (3154, "42000"),
             Self::NullKey => (3158, "22032"),
             Self::JsonDepth => (3157, "22032"),
             Self::RootPath => (3165, "42000"),
-            Self::Regexp { .. } => (3692, "HY000"),
+            Self::Regexp { code, .. } => (*code, "HY000"),
             Self::IncorrectValue { .. } => (1411, "HY000"),
+            Self::WrongValue { .. } => (1525, "HY000"),
+            Self::Precision { .. } => (1426, "42000"),
+            Self::BitLengths => (3513, "HY000"),
+            Self::JsonValueMissing => (3966, "22035"),
+            Self::JsonValue => (3967, "22034"),
             Self::LockName { .. } => (3057, "42000"),
             Self::TooManyLocks { .. } => (1461, "42000"),
             Self::JsonTableMissing { .. } => (3665, "22035"),

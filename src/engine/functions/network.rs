@@ -1,10 +1,13 @@
 //! Addresses of the internet, and UUIDs.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
+use super::calendar::SECOND;
 use super::encode::write_hex;
 use super::error::Error;
 use super::signature::{Call, Function, returns};
@@ -23,6 +26,7 @@ pub fn functions() -> Vec<Function> {
             begins(call, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255])
         }),
         Function::new("uuid", 0..=0, returns::text, uuid).volatile(),
+        Function::new("uuid_short", 0..=0, returns::uint, uuid_short).volatile(),
         Function::new("is_uuid", 1..=1, returns::boolean, is_uuid),
         Function::new("uuid_to_bin", 1..=2, returns::blob, uuid_to_bin),
         Function::new("bin_to_uuid", 1..=2, returns::text, bin_to_uuid),
@@ -142,6 +146,15 @@ fn uuid(call: &Call<'_>) -> Result<ArrayRef> {
         write_uuid(&bytes, out);
         Some(())
     })
+}
+
+/// The server's number, the second of its first answer, and a counter: each answer is greater than the one before.
+fn uuid_short(call: &Call<'_>) -> Result<ArrayRef> {
+    static NEXT: OnceLock<AtomicU64> = OnceLock::new();
+    const SERVER: u64 = 1 << 56;
+    let seconds = u64::try_from(call.now() / SECOND).unwrap_or_default();
+    let next = NEXT.get_or_init(|| AtomicU64::new(SERVER + ((seconds & 0xFFFF_FFFF) << 24)));
+    call.uints(|_| Some(next.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn write_uuid(bytes: &[u8; 16], out: &mut String) {

@@ -461,7 +461,14 @@ fn rand(call: &Call<'_>) -> Result<ArrayRef> {
 /// A seed that is a constant begins one sequence, which goes on from row to row, whatever batches they come in.
 fn rand_with_sequence(arguments: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
     let seed = match arguments.as_slice() {
-        [Expr::Literal(seed, _)] => seed.cast_to(&DataType::Int64).ok(),
+        // A seed with a fraction is rounded.
+        [Expr::Literal(seed, _)] => match seed.data_type().is_numeric() && !seed.data_type().is_integer() {
+            true => seed.cast_to(&DataType::Float64).ok().and_then(|seed| match seed {
+                ScalarValue::Float64(seed) => Some(ScalarValue::Int64(seed.map(|seed| seed.round() as i64))),
+                _ => None,
+            }),
+            false => seed.cast_to(&DataType::Int64).ok(),
+        },
         _ => None,
     };
     Ok(match seed {

@@ -73,9 +73,8 @@ impl Patterns {
 }
 
 fn compile(pattern: &str, modes: &str, ignore_case: bool) -> Result<Regex, Error> {
-    let refused = |reason: &str| Error::Regexp { reason: reason.to_owned() };
     if pattern.is_empty() {
-        return Err(refused("Illegal argument to a regular expression."));
+        return Err(refused(3685, "Illegal argument to a regular expression."));
     }
     let pattern = as_icu(pattern);
     let mut builder = RegexBuilder::new(&pattern);
@@ -87,18 +86,42 @@ fn compile(pattern: &str, modes: &str, ignore_case: bool) -> Result<Regex, Error
             'm' => builder.multi_line(true),
             'n' => builder.dot_matches_new_line(true),
             'u' => &mut builder,
-            _ => return Err(refused("Incorrect arguments to regexp_like")),
+            _ => return Err(Error::Arguments { function: "regexp_like".to_owned() }),
         };
     }
     builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => refused("The regular expression pattern is too complex."),
-        error => {
-            // The last line says what is wrong, those before show where.
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            refused(&format!("Syntax error in regular expression: {last}."))
-        }
+        regex::Error::CompiledTooBig(_) => refused(3700, "The regular expression pattern is too complex."),
+        error => misread(&error.to_string()),
     })
+}
+
+fn refused(code: u16, reason: &str) -> Error {
+    Error::Regexp { code, reason: reason.to_owned() }
+}
+
+fn out_of_bounds() -> Error {
+    refused(3686, "Index out of bounds in regular expression search.")
+}
+
+/// What the crate says of a pattern, as MySQL says it. The last line says what is wrong, those before show where.
+fn misread(text: &str) -> Error {
+    let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    match last {
+        "unclosed group" | "unopened group" => refused(3691, "Mismatched parenthesis in regular expression."),
+        "unclosed character class" => {
+            refused(3696, "The regular expression contains an unclosed bracket expression.")
+        }
+        last if last.starts_with("invalid character class range") => {
+            refused(3697, "The regular expression contains an [x-y] character range where x comes after y.")
+        }
+        last if last.starts_with("invalid repetition count range") => {
+            refused(3693, "The maximum is less than the minumum in a {min,max} interval.")
+        }
+        last if last.contains("counted repetition") || last.contains("repetition quantifier expects") => {
+            refused(3692, "Incorrect description of a {min,max} interval.")
+        }
+        last => refused(3688, &format!("Syntax error in regular expression: {last}.")),
+    }
 }
 
 /// What ICU's patterns have and the crate has not, or reads as ASCII: `\X`, a character with the marks that belong to
@@ -188,7 +211,7 @@ fn subject(call: &Call<'_>) -> Result<Cells<StringViewArray>> {
             "Character set 'binary' cannot be used in conjunction with 'utf8mb4_bin' in call to {}.",
             call.function
         );
-        return Err(Error::Regexp { reason }.into());
+        return Err(Error::Regexp { code: 3995, reason }.into());
     }
     call.text(0)
 }
@@ -220,8 +243,6 @@ impl Number {
 
 /// Where a search begins: characters from one.
 fn start(text: &str, position: i64) -> Result<usize, Error> {
-    let out_of_bounds =
-        || Error::Regexp { reason: "Index out of bounds in regular expression search.".to_owned() };
     let skipped = usize::try_from(position.saturating_sub(1)).map_err(|_| out_of_bounds())?;
     match text.char_indices().nth(skipped) {
         Some((offset, _)) => Ok(offset),
@@ -239,6 +260,10 @@ fn position(call: &Call<'_>) -> Result<ArrayRef> {
         else {
             return Ok(None);
         };
+        if !(0..=1).contains(&end) {
+            let function = "regexp_instr: return_option must be 1 or 0.".to_owned();
+            return Err(Error::Arguments { function }.into());
+        }
         let start = start(text, from)?;
         let nth = occurrence.max(1) as usize - 1;
         let found = pattern.find_iter(&text[start..]).nth(nth);
@@ -311,10 +336,7 @@ fn expand(replacement: &str, captures: &Captures<'_>, out: &mut String) -> Resul
                 }
                 match group {
                     Some(group) => out.push_str(captures.get(group).map_or("", |group| group.as_str())),
-                    None => {
-                        let reason = "Index out of bounds in regular expression search.".to_owned();
-                        return Err(Error::Regexp { reason });
-                    }
+                    None => return Err(out_of_bounds()),
                 }
             }
             character => out.push(character),

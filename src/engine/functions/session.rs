@@ -102,7 +102,7 @@ type Answer = fn(&SessionValues, &[&ScalarValue]) -> Result<ScalarValue>;
 type Row = (&'static str, &'static [&'static str], (usize, usize), Answer);
 
 /// Name, aliases, fewest and most arguments, answer.
-const TABLE: [Row; 16] = [
+const TABLE: [Row; 17] = [
     // SYSDATE() is the statement's time too, as with MySQL's option --sysdate-is-now: one statement has one time.
     ("now", &["current_timestamp", "localtime", "localtimestamp", "sysdate"], (0, 1), |values, arguments| {
         timestamp(values.local_now()?, digits("now", arguments)?)
@@ -119,6 +119,8 @@ const TABLE: [Row; 16] = [
     ("database", &["schema"], (0, 0), |values, _| Ok(ScalarValue::Utf8View(values.database.clone()))),
     ("user", &["session_user", "system_user"], (0, 0), |values, _| Ok(text(&values.user))),
     ("current_user", &[], (0, 0), |values, _| Ok(text(&values.current_user))),
+    // There are no roles.
+    ("current_role", &[], (0, 0), |_, _| Ok(text("NONE"))),
     ("connection_id", &[], (0, 0), |values, _| Ok(ScalarValue::UInt64(Some(values.connection_id)))),
     ("version", &[], (0, 0), |values, _| Ok(text(&values.version))),
     ("row_count", &[], (0, 0), |values, _| Ok(ScalarValue::Int64(Some(values.row_count)))),
@@ -250,6 +252,9 @@ fn digits(function: &str, arguments: &[&ScalarValue]) -> Result<i64> {
     let Some(digits) = arguments.first() else { return Ok(0) };
     match digits.cast_to(&DataType::Int64)? {
         ScalarValue::Int64(Some(digits)) if (0..=6).contains(&digits) => Ok(digits),
+        ScalarValue::Int64(Some(digits)) if digits > 6 => {
+            Err(Error::Precision { digits, function: function.to_owned() }.into())
+        }
         _ => Err(Error::Arguments { function: function.to_owned() }.into()),
     }
 }

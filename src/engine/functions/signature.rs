@@ -391,9 +391,22 @@ impl Types<'_> {
         }
     }
 
-    /// An argument that is a literal integer.
+    /// Digits after the point that an argument's type has, six for texts, also where a literal has fewer.
+    pub fn fraction_of_type(&self, argument: usize) -> u8 {
+        self.fields.get(argument).map_or(0, |field| temporal::digits(field) as u8)
+    }
+
+    /// An argument that is a literal number, as an integer: halves are rounded away from zero, of a text its beginning
+    /// is read.
     pub fn integer(&self, argument: usize) -> Option<i64> {
         let value = (*self.constants.get(argument)?)?;
+        if let Some(Some(text)) = value.try_as_str() {
+            return i64::try_from(convert::number::prefix_int(text).0).ok();
+        }
+        if value.data_type().is_decimal() {
+            let ScalarValue::Float64(value) = value.cast_to(&DataType::Float64).ok()? else { return None };
+            return value.map(|value| value.round() as i64);
+        }
         match value.cast_to(&DataType::Int64).ok()? {
             ScalarValue::Int64(value) => value,
             _ => None,

@@ -329,6 +329,11 @@ impl Read {
     /// fields of one digit, or all digits together. `None` when it is none, or not in the calendar; zeros for
     /// month and day are read.
     pub fn datetime(text: &str) -> Option<Self> {
+        Self::relaxed(text).filter(|read| read.parts.is_in_month())
+    }
+
+    /// The same, where a month may have 31 days: constants next to dates are compared so.
+    pub fn relaxed(text: &str) -> Option<Self> {
         let text = text.trim_ascii_start().as_bytes();
         let joined = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'T').count();
         let together = joined == text.len() || text.get(joined) == Some(&b'.');
@@ -406,9 +411,6 @@ impl Read {
             year += if year < 70 { 2000 } else { 1900 };
         }
         if count < 3 || month > 12 || day > 31 || hour > 23 || minute > 59 || second > 59 || year > 9999 {
-            return None;
-        }
-        if month > 0 && day > calendar::month_length(year as i32, month) {
             return None;
         }
         // A seventh digit rounds, more are dropped.
@@ -513,6 +515,9 @@ pub fn read_time(text: &str) -> Option<(i64, bool)> {
         return None;
     }
     let first = number(&mut position);
+    if first > u32::MAX.into() {
+        return None;
+    }
     let mut after_blank = position;
     while bytes.get(after_blank).is_some_and(u8::is_ascii_whitespace) {
         after_blank += 1;
@@ -553,6 +558,11 @@ pub fn read_time(text: &str) -> Option<(i64, bool)> {
             }
             position += 1;
         }
+    }
+    // What looks like the exponent of a number is no time.
+    let after_sign = position + 1 + usize::from(matches!(bytes.get(position + 1), Some(b'+' | b'-')));
+    if matches!(bytes.get(position), Some(b'e' | b'E')) && is_digit(after_sign) {
+        return None;
     }
     let [days, hours, minutes, seconds] = fields;
     if minutes > 59 || seconds > 59 || fields.iter().any(|field| *field > u32::MAX.into()) {
@@ -648,5 +658,9 @@ mod tests {
         check("2024-01-02 03:04:05", Some("03:04:05"));
         check("838:59:59", Some("838:59:59"));
         check("abc", None);
+        check("1e1", None);
+        check("1.5E-3", None);
+        check("12e", Some("00:00:12"));
+        check("9223372036854775807", None);
     }
 }

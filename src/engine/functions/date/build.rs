@@ -22,10 +22,15 @@ pub fn functions() -> Vec<Function> {
             .digits(digits::first),
         Function::new("from_days", 1..=1, returns::date, from_days),
         Function::new("makedate", 2..=2, returns::date, make_date),
-        Function::new("maketime", 3..=3, |types| Ok(returns::time(types.fraction(2))), make_time)
-            .digits(|types| Some(Digits::Fraction(types.fraction(2)))),
-        Function::new("sec_to_time", 1..=1, |types| Ok(returns::time(types.fraction(0))), sec_to_time)
-            .digits(digits::first),
+        Function::new("maketime", 3..=3, |types| Ok(returns::time(types.fraction_of_type(2))), make_time)
+            .digits(|types| Some(Digits::Fraction(types.fraction_of_type(2)))),
+        Function::new(
+            "sec_to_time",
+            1..=1,
+            |types| Ok(returns::time(types.fraction_of_type(0))),
+            sec_to_time,
+        )
+        .digits(|types| Some(Digits::Fraction(types.fraction_of_type(0)))),
         Function::new("time_to_sec", 1..=1, returns::int, time_to_sec).digits(digits::integer::<7>),
         Function::new("from_unixtime", 1..=2, from_unixtime_type, from_unixtime).digits(from_unixtime_digits),
         Function::new("unix_timestamp", 0..=1, unix_timestamp_type, unix_timestamp).stable(),

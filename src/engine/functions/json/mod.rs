@@ -6,6 +6,8 @@ pub mod change;
 pub mod document;
 pub mod path;
 pub mod read;
+pub mod schema;
+pub mod stored;
 pub mod table;
 
 use arrow::array::{ArrayRef, StringViewArray};
@@ -19,7 +21,14 @@ use path::Path;
 
 /// The functions of JSON.
 pub fn functions() -> Vec<Function> {
-    [read::functions(), change::functions(), table::functions()].into_iter().flatten().collect()
+    let kinds = [
+        read::functions(),
+        change::functions(),
+        table::functions(),
+        schema::functions(),
+        stored::functions(),
+    ];
+    kinds.into_iter().flatten().collect()
 }
 
 /// An argument that is a document: JSON, or a text that holds it.

@@ -8,6 +8,7 @@ use super::super::regexp::like;
 use super::super::signature::{Call, Function, is_text, returns};
 use super::document::{Json, write_string};
 use super::path::{Index, Leg, Path};
+use super::table::Single;
 use super::{Documents, Paths, Values};
 
 /// The functions that read.
@@ -15,7 +16,7 @@ pub fn functions() -> Vec<Function> {
     vec![
         Function::new("json_extract", 2.., returns::text, extract).json(),
         Function::new("json_unquote", 1..=1, returns::text, unquote),
-        Function::new("json_value", 2..=2, returns::text, value),
+        Function::new("json_value", 3..=3, returns::text, value),
         Function::new("json_valid", 1..=1, returns::boolean, valid),
         Function::new("json_type", 1..=1, returns::text, type_name),
         Function::new("json_length", 1..=2, returns::int, length),
@@ -78,19 +79,20 @@ fn unquote(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// The text of a scalar; NULL when there is none, or several.
+/// The text of the value at a path, for the cast to the type that the third argument tells.
 fn value(call: &Call<'_>) -> Result<ArrayRef> {
-    let (documents, paths) = (Documents::of(call, 0)?, Paths::of(call, 1)?);
+    let (documents, paths, said) = (Documents::of(call, 0)?, Paths::of(call, 1)?, call.text(2)?);
+    let Some(Ok(said)) = said.at(0).map(serde_json::from_str::<Single>) else {
+        return datafusion::common::internal_err!("JSON_VALUE without a type");
+    };
     call.try_texts(|row, out| {
-        // What is no JSON is NULL ON ERROR.
-        let (Ok(Some(document)), Some(path)) = (documents.at(row), paths.at(row)?) else { return Ok(None) };
-        match path.find(&document).as_slice() {
-            [Json::Null | Json::Array(_) | Json::Object(_)] => return Ok(None),
-            [Json::Bool(value)] => out.push_str(if *value { "true" } else { "false" }),
-            [value] => value.write_unquoted(out),
-            _ => return Ok(None),
-        }
-        Ok(Some(()))
+        let Some(path) = paths.at(row)? else { return Ok(None) };
+        let value = match documents.at(row) {
+            Ok(None) => None,
+            Ok(Some(document)) => said.value(Ok(path.find(&document)))?,
+            Err(error) => said.value(Err(error))?,
+        };
+        Ok(value.map(|value| said.write(&value, out)))
     })
 }
 

@@ -101,6 +101,57 @@ pub enum Otherwise {
     Error,
 }
 
+/// What JSON_VALUE says of its one value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Single {
+    /// RETURNING: what it can be.
+    pub kind: Kind,
+    /// ON EMPTY.
+    pub on_empty: Otherwise,
+    /// ON ERROR, also of a text that is no document.
+    pub on_error: Otherwise,
+}
+
+impl Single {
+    /// The value among what the path found in a document; `None` is NULL.
+    pub fn value(&self, found: Result<Vec<&Json>, Error>) -> Result<Option<Json>, Error> {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return self.otherwise(&self.on_error, error),
+        };
+        match found.as_slice() {
+            [] => self.otherwise(&self.on_empty, Error::JsonValueMissing),
+            [Json::Null] if !matches!(self.kind, Kind::Json) => Ok(None),
+            [value] if self.kind.taken(value).is_some() => Ok(self.kind.taken(value)),
+            _ => self.otherwise(&self.on_error, Error::JsonValue),
+        }
+    }
+
+    fn otherwise(&self, otherwise: &Otherwise, error: Error) -> Result<Option<Json>, Error> {
+        otherwise.value(&self.kind, error)
+    }
+
+    /// Writes a value for the cast that follows.
+    pub fn write(&self, value: &Json, out: &mut String) {
+        match (&self.kind, value) {
+            (Kind::Json, value) => value.write(out),
+            (Kind::Text(_), Json::Bool(value)) => out.push_str(if *value { "true" } else { "false" }),
+            (_, Json::Bool(value)) => out.push(if *value { '1' } else { '0' }),
+            (_, value) => value.write_unquoted(out),
+        }
+    }
+}
+
+impl Otherwise {
+    fn value(&self, kind: &Kind, error: Error) -> Result<Option<Json>, Error> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Error => Err(error),
+            Self::Default(text) => Ok(Json::parse(text).ok().and_then(|value| kind.taken(&value))),
+        }
+    }
+}
+
 /// The values of a row by the numbers of their columns.
 type Row = Vec<(usize, Json)>;
 
@@ -194,13 +245,8 @@ fn value(
         Column::Number { index } => Ok(Some((*index, Json::Int(number as i64)))),
         Column::Exists { index, .. } => Ok(Some((*index, Json::Int(i64::from(!found.is_empty()))))),
         Column::Value { index, name, kind, on_empty, on_error, .. } => {
-            let otherwise = |otherwise: &Otherwise, error: Error| match otherwise {
-                Otherwise::Null => Ok(None),
-                Otherwise::Error => Err(error),
-                Otherwise::Default(text) => Ok(Json::parse(text).ok().and_then(|value| kind.taken(&value))),
-            };
             let value = match found.as_slice() {
-                [] => otherwise(on_empty, Error::JsonTableMissing { column: name.clone() })?,
+                [] => on_empty.value(kind, Error::JsonTableMissing { column: name.clone() })?,
                 // NULL is NULL in every type but JSON.
                 [Json::Null] if !matches!(kind, Kind::Json) => None,
                 [value] if kind.taken(value).is_some() => kind.taken(value),
@@ -208,7 +254,7 @@ fn value(
                 several if several.len() > 1 && matches!(kind, Kind::Json) => {
                     Some(Json::Array(several.iter().map(|value| (*value).clone()).collect()))
                 }
-                _ => otherwise(on_error, Error::JsonTableValue { column: name.clone() })?,
+                _ => on_error.value(kind, Error::JsonTableValue { column: name.clone() })?,
             };
             Ok(value.map(|value| (*index, value)))
         }

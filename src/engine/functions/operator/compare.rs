@@ -9,6 +9,8 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Volatility};
 
+use super::super::convert::temporal::Read;
+use super::super::error::Error;
 use super::super::signature::{EXTENSION, is_binary, is_text};
 use super::super::udf;
 use super::super::unify::temporal;
@@ -20,8 +22,56 @@ pub fn comparison(
     right: Expr,
     types: (&DataType, &DataType),
 ) -> Result<Expr> {
+    if let Some(day) = nearest_day(&right, types.0)? {
+        return beside(operator, left, day, types);
+    }
+    if let (Some(day), Some(operator)) = (nearest_day(&left, types.1)?, operator.swap()) {
+        return beside(operator, right, day, (types.1, types.0));
+    }
     let (left, right) = comparable(left, right, types)?;
     Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right))))
+}
+
+fn is_date(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+}
+
+/// The first day of the calendar after what a constant text says, when that is no day of it: `2024-02-31`, `2024-00-00`.
+/// A text that is none at all is an error.
+pub fn nearest_day(constant: &Expr, moment_type: &DataType) -> Result<Option<Expr>> {
+    if !is_date(moment_type) {
+        return Ok(None);
+    }
+    let Expr::Literal(value, metadata) = constant else { return Ok(None) };
+    let Some(Some(text)) = value.try_as_str() else { return Ok(None) };
+    let Some(Read { parts, .. }) = Read::relaxed(text) else {
+        let kind = match moment_type {
+            DataType::Date32 | DataType::Date64 => "DATE",
+            DataType::Timestamp(_, None) => "DATETIME",
+            _ => "TIMESTAMP",
+        };
+        return Err(Error::WrongValue { kind, value: text.to_owned() }.into());
+    };
+    let (year, month) = match (parts.month, parts.day) {
+        (0, _) => (parts.year, 1),
+        (month, 0) => (parts.year, month),
+        (month, _) if !parts.is_in_month() => (parts.year, month + 1),
+        _ => return Ok(None),
+    };
+    let day = ScalarValue::Utf8View(Some(format!("{year:04}-{month:02}-01")));
+    Ok(Some(Expr::Literal(day, metadata.clone())))
+}
+
+/// A comparison with what is directly before a day, and no day itself.
+fn beside(operator: Operator, moment: Expr, day: Expr, types: (&DataType, &DataType)) -> Result<Expr> {
+    let side = |operator| comparison(operator, moment.clone(), day.clone(), types);
+    Ok(match operator {
+        Operator::Lt | Operator::LtEq => side(Operator::Lt)?,
+        Operator::Gt | Operator::GtEq => side(Operator::GtEq)?,
+        Operator::Eq => side(Operator::Lt)?.and(side(Operator::GtEq)?),
+        Operator::NotEq => side(Operator::Lt)?.or(side(Operator::GtEq)?),
+        operator => Expr::Literal(ScalarValue::Boolean(Some(operator == Operator::IsDistinctFrom)), None),
+    })
 }
 
 /// A comparison of JSON with a text or a truth, which become JSON for it; `None` for all others. Numbers are compared
