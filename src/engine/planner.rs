@@ -237,7 +237,10 @@ impl Statement {
     pub fn logical(&self, query: ast::Query, tables: &Tables) -> Result<LogicalPlan> {
         let names = Names { statement: self, tables };
         let planner = SqlToRel::new_with_options(&names, parser_options());
-        Ok(planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)))?)
+        let groups = !matches!(query.body.as_ref(), ast::SetExpr::Select(select)
+            if matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, _) if keys.is_empty()));
+        let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)));
+        plan.map_err(|error| if groups { error.into() } else { Error::from(error).without_groups() })
     }
 
     /// Keeps at most so many rows.

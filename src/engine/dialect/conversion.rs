@@ -23,7 +23,7 @@ use crate::engine::functions::charset::CHARACTER_SET;
 use crate::engine::functions::control::{convert_from, with_digits};
 use crate::engine::functions::convert::temporal::MOMENT;
 use crate::engine::functions::operator::compare::{
-    agree, as_json, comparable, comparison, is_json, type_of, with_json,
+    agree, as_json, comparable, comparison, is_json, nearest_day, type_of, with_json,
 };
 use crate::engine::functions::shown::{self, CASELESS, Digits, tells};
 use crate::engine::functions::signature::digits::widest;
@@ -198,8 +198,15 @@ fn convert_in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>>
         return Ok(Transformed::no(Expr::InList(list)));
     }
     let mut groups: Vec<(Expr, bool, Vec<Expr>)> = Vec::new();
+    let mut alone = Vec::new();
     for (item, item_type) in list.list.into_iter().zip(types) {
         let operand = list.expr.as_ref().clone();
+        if let Some(item_type) =
+            item_type.as_ref().filter(|_| nearest_day(&item, &operand_type).is_ok_and(|day| day.is_some()))
+        {
+            alone.push(comparison(Operator::Eq, operand, item, (&operand_type, item_type))?);
+            continue;
+        }
         let floats = item_type.as_ref().is_some_and(DataType::is_floating);
         let (operand, item) = match item_type {
             Some(item_type) => comparable(operand, item, (&operand_type, &item_type))?,
@@ -211,7 +218,7 @@ fn convert_in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>>
         }
     }
     let lists = groups.into_iter().map(|(operand, _, items)| operand.in_list(items, false));
-    let any = disjunction(lists).unwrap_or_else(|| datafusion::prelude::lit(false));
+    let any = disjunction(lists.chain(alone)).unwrap_or_else(|| datafusion::prelude::lit(false));
     Ok(Transformed::yes(if list.negated { not(any) } else { any }))
 }
 

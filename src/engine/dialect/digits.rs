@@ -17,7 +17,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
 use crate::engine::functions::operator::DIVISION_DIGITS;
-use crate::engine::functions::unify::digits;
+use crate::engine::functions::shown;
+use crate::engine::functions::unify::{digits, temporal};
 
 /// Functions that compute with all digits of their arguments.
 const NUMERIC: &[&str] = &[
@@ -182,6 +183,11 @@ impl Scope {
         let scale = match expression.get_type(&self.schema).ok()? {
             exact if exact.is_decimal() => digits(&exact).1,
             whole if whole.is_integer() || matches!(whole, DataType::Boolean | DataType::Null) => 0,
+            // As a number it has the digits of its seconds.
+            moment if temporal(&moment) => {
+                let (_, field) = expression.to_field(&self.schema).ok()?;
+                shown::fraction(&field).unwrap_or(0).cast_signed()
+            }
             _ => return None,
         };
         let shown = match expression {

@@ -10,6 +10,7 @@
 
 pub mod definition;
 pub mod statement;
+pub mod window;
 
 mod bytes;
 mod conversion;
@@ -125,7 +126,7 @@ pub fn parse_query(sql: &str) -> Result<Query> {
 pub fn value_query(expression: Expr) -> Query {
     let ast = rewrite::query_of_expression(expression);
     let headings = vec![Heading::Text("value".to_owned())];
-    Query { ast, headings, tables: Vec::new(), written: BTreeMap::new() }
+    Query { ast, headings, tables: Vec::new(), written: BTreeMap::new(), page: None }
 }
 
 /// A value as a column of a type takes it.

@@ -172,6 +172,17 @@ pub struct Query {
     pub tables: Vec<TableName>,
     /// Columns of derived tables and CTEs that were written with capitals, by their names in lower case: `*` shows them.
     pub written: BTreeMap<String, String>,
+    /// SQL_CALC_FOUND_ROWS: all rows are counted, and these are shown. The syntax tree has no LIMIT then.
+    pub page: Option<Page>,
+}
+
+/// Some of a query's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many are before them.
+    pub skip: u64,
+    /// How many they are, at most.
+    pub rows: u64,
 }
 
 /// What the outermost select list says of a column's heading.
@@ -454,4 +465,27 @@ pub enum Show {
     Events(Filter),
     /// OPEN TABLES.
     OpenTables(Filter),
+    /// What there is never anything of.
+    Absent(Absent),
+}
+
+/// What this server has none of, and clients ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// MASTER STATUS, BINARY LOG STATUS.
+    BinaryLogStatus,
+    /// BINLOG EVENTS, RELAYLOG EVENTS.
+    BinaryLogEvents,
+    /// SLAVE STATUS.
+    SlaveStatus,
+    /// REPLICA STATUS.
+    ReplicaStatus,
+    /// SLAVE HOSTS.
+    SlaveHosts,
+    /// REPLICAS.
+    Replicas,
+    /// PROFILES.
+    Profiles,
+    /// PROFILE.
+    Profile,
 }

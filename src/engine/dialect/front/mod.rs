@@ -2,12 +2,14 @@
 //!
 //! It knows which statements there are and their grammar; queries and expressions are the parser's and the rewriter's.
 
+mod page;
 mod set;
 mod show;
+mod tables;
 mod temporary;
 mod view;
 
-use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, SelectItem, SetExpr};
+use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, SelectItem, SetExpr, Value};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -43,7 +45,7 @@ pub fn parse(sql: &str, mode: Mode) -> Result<Parsed, Misread> {
         return Err(whole(Error::EmptyQuery));
     }
     check_size(&tokens).map_err(whole)?;
-    let (tokens, variables) = without_into(tokens);
+    let (tokens, variables) = without_into(tables::readable(tokens));
     let parameters = tokens.iter().filter(|token| matches!(token.token, Token::Placeholder(_))).count();
     if parameters > usize::from(u16::MAX) {
         return Err(whole(Error::TooManyPlaceholders));
@@ -246,6 +248,10 @@ impl Front<'_> {
                 self.expect("SAVEPOINT")?;
                 self.name().map(|_| Statement::Nothing)
             }
+            "CALL" => {
+                let name = self.parser.parse_object_name(false)?;
+                Err(Error::UnknownRoutine { kind: "PROCEDURE", name: table_name(&name)?.table }.into())
+            }
             "KILL" => self.kill(),
             "REFRESH" if self.accept("TABLE") => self.table().map(Statement::RefreshTable),
             "REFRESH" => self.refresh_view().map(Statement::RefreshView),
@@ -278,9 +284,9 @@ impl Front<'_> {
             "DROP" if self.accept("PREPARE") => self.name().map(Statement::Deallocate),
             "DROP" => self.drop(),
             "INSERT" | "REPLACE" | "UPDATE" | "DELETE" | "LOAD" | "TRUNCATE" | "RENAME" | "GRANT"
-            | "REVOKE" | "IMPORT" | "INSTALL" | "UNINSTALL" | "CALL" | "OPTIMIZE" | "REPAIR" | "ANALYZE"
-            | "CHECK" | "CHECKSUM" | "HANDLER" | "PURGE" | "CHANGE" | "XA" | "SHUTDOWN" | "RESTART"
-            | "CLONE" | "CACHE" | "BINLOG" | "STOP" => self.refused(command),
+            | "REVOKE" | "IMPORT" | "INSTALL" | "UNINSTALL" | "OPTIMIZE" | "REPAIR" | "ANALYZE" | "CHECK"
+            | "CHECKSUM" | "HANDLER" | "PURGE" | "CHANGE" | "XA" | "SHUTDOWN" | "RESTART" | "CLONE"
+            | "CACHE" | "BINLOG" | "STOP" => self.refused(command),
             _ => {
                 self.parser.prev_token();
                 self.unexpected()
@@ -308,8 +314,10 @@ impl Front<'_> {
             SetExpr::Insert(_) | SetExpr::Merge(_) => return Ok(self.refuse_write("INSERT")?),
             _ => {}
         }
+        let page = page::counted(&mut query)?;
         let headings = self.rewriter.statement(&mut query)?;
-        Ok(Box::new(self.rewriter.finish(*query, headings)))
+        let query = self.rewriter.finish(*query, headings);
+        Ok(Box::new(Query { page, ..query }))
     }
 
     fn refuse_write(&self, command: &str) -> Result<Box<Query>> {
@@ -581,7 +589,7 @@ pub fn table_name(name: &ObjectName) -> Result<TableName> {
 pub fn literal_string(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Value(value) => match &value.value {
-            sqlparser::ast::Value::SingleQuotedString(text) => Some(text),
+            Value::SingleQuotedString(text) => Some(text),
             _ => None,
         },
         _ => None,

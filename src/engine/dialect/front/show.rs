@@ -4,8 +4,8 @@
 
 use sqlparser::tokenizer::Token;
 
-use super::super::statement::{Filter, Show, Statement, TableName};
-use super::{Front, Read};
+use super::super::statement::{Absent, Filter, Show, Statement, TableName};
+use super::{Front, Read, table_name};
 use crate::engine::error::Error;
 
 /// No filter.
@@ -93,8 +93,9 @@ impl Front<'_> {
                 self.database_after_from()?;
                 Show::Events(self.filter()?)
             }
-            "MASTER" | "BINARY" | "BINLOG" | "SLAVE" | "REPLICA" | "REPLICAS" | "RELAYLOG" | "ENGINE"
-            | "PROFILE" | "PROFILES" | "PROCEDURE" | "FUNCTION" => {
+            "MASTER" | "BINARY" | "BINLOG" | "SLAVE" | "REPLICA" | "REPLICAS" | "RELAYLOG" | "PROFILE"
+            | "PROFILES" => Show::Absent(self.absent(&name)?),
+            "ENGINE" | "PROCEDURE" | "FUNCTION" => {
                 return Err(Error::NotSupported(format!("SHOW {name}")).into());
             }
             _ => {
@@ -103,6 +104,34 @@ impl Front<'_> {
             }
         };
         Ok(Statement::Show(show))
+    }
+
+    /// Replication, binary logs and profiles: there are none.
+    fn absent(&mut self, name: &str) -> Read<Absent> {
+        let logs = match name {
+            "MASTER" | "BINARY" => self.accept("LOGS"),
+            _ => false,
+        };
+        if logs {
+            return Err(Error::NoBinaryLog.into());
+        }
+        let (words, absent): (&[&str], Absent) = match name {
+            "MASTER" => (&["STATUS"], Absent::BinaryLogStatus),
+            "BINARY" => (&["LOG", "STATUS"], Absent::BinaryLogStatus),
+            "BINLOG" | "RELAYLOG" => (&["EVENTS"], Absent::BinaryLogEvents),
+            "SLAVE" if self.accept("HOSTS") => (&[], Absent::SlaveHosts),
+            "SLAVE" => (&["STATUS"], Absent::SlaveStatus),
+            "REPLICA" => (&["STATUS"], Absent::ReplicaStatus),
+            "REPLICAS" => (&[], Absent::Replicas),
+            "PROFILES" => (&[], Absent::Profiles),
+            _ => (&[], Absent::Profile),
+        };
+        for word in words {
+            self.expect(word)?;
+        }
+        // Which channel, log, statement or rows is all the same.
+        self.skip_rest();
+        Ok(absent)
     }
 
     /// A user without its host; `None` is CURRENT_USER.
@@ -130,8 +159,23 @@ impl Front<'_> {
             }
             return Ok(Show::CreateDatabase(self.name()?));
         }
-        if ["PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "USER"].into_iter().any(|word| self.accept(word)) {
-            return Err(Error::NotSupported("SHOW CREATE of what is no table or database".to_owned()).into());
+        // There are none of these, whatever they are called.
+        for kind in ["PROCEDURE", "FUNCTION"] {
+            if self.accept(kind) {
+                let name = self.parser.parse_object_name(false)?;
+                return Err(Error::UnknownRoutine { kind, name: table_name(&name)?.table }.into());
+            }
+        }
+        if self.accept("TRIGGER") {
+            self.parser.parse_object_name(false)?;
+            return Err(Error::UnknownTrigger.into());
+        }
+        if self.accept("EVENT") {
+            let name = self.parser.parse_object_name(false)?;
+            return Err(Error::UnknownEvent(table_name(&name)?.table).into());
+        }
+        if self.accept("USER") {
+            return Err(Error::NotSupported("SHOW CREATE USER".to_owned()).into());
         }
         self.unexpected()
     }

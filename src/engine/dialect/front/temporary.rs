@@ -9,6 +9,7 @@ use sqlparser::parser::{IsOptional, Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use super::super::grammar::is;
+use super::super::rewrite::row;
 use super::super::statement::{Statement, TableName, Temporary, TemporaryColumn};
 use super::{Front, Read, table_name};
 use crate::engine::error::{Error, Result};
@@ -104,7 +105,7 @@ fn create(parser: &mut Parser) -> Result<Raw, ParserError> {
     Ok(Raw::Create { name, if_not_exists, columns, constraints, query })
 }
 
-/// `[INTO] name [(columns)] {VALUES … | SELECT …}`.
+/// `[INTO] name [(columns)] {VALUES … | SELECT …}` and `[INTO] name SET column = value, …`.
 fn insert(parser: &mut Parser) -> Result<Raw, ParserError> {
     let _ = parser.parse_keyword(Keyword::INTO);
     let name = parser.parse_object_name(false)?;
@@ -114,6 +115,16 @@ fn insert(parser: &mut Parser) -> Result<Raw, ParserError> {
         true => Some(parser.parse_parenthesized_column_list(IsOptional::Mandatory, true)?),
         false => None,
     };
+    if columns.is_none() && parser.parse_keyword(Keyword::SET) {
+        let assignments = parser.parse_comma_separated(|parser| {
+            let column = parser.parse_identifier()?;
+            parser.expect_token(&Token::Eq)?;
+            Ok((column, parser.parse_expr()?))
+        })?;
+        at_end(parser)?;
+        let (columns, content): (Vec<_>, Vec<_>) = assignments.into_iter().unzip();
+        return Ok(Raw::Insert { name, columns: Some(columns), source: Box::new(row(content)) });
+    }
     let source = parser.parse_query()?;
     if matches!(
         *source.body,

@@ -24,7 +24,7 @@ use sqlparser::tokenizer::Token;
 use super::Mode;
 use phrases::{
     between, case, cast, char_using, convert, extract, function, interval, json_value, like, odbc_literal,
-    substring, trim,
+    substring, trim, weight_string,
 };
 
 /// How deep parentheses, calls and subqueries may nest.
@@ -284,6 +284,7 @@ impl LakeMySql {
                 Ok(Some(Expr::Tuple(items)))
             }
             "JSON_VALUE" if called => json_value(parser).map(Some),
+            "WEIGHT_STRING" if called => weight_string(parser).map(Some),
             "TRIM" if called => trim(parser).map(Some),
             "SUBSTRING" | "SUBSTR" | "MID" if called => substring(parser).map(Some),
             "CASE" => case(parser).map(Some),

@@ -148,7 +148,7 @@ pub fn odbc_literal(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
     }
     parser.expect_token(&Token::RBrace)?;
     let value = Value::SingleQuotedString(text).into();
-    Ok(Some(Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: false })))
+    Ok(Some(Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: true })))
 }
 
 /// `CAST(expression AS type)`.
@@ -210,8 +210,10 @@ fn cast_to(parser: &mut Parser, value: Expr) -> Result<Expr, ParserError> {
             call("mysql_cast_double", vec![value])
         }
         "FLOAT" => {
-            sizes(parser)?;
-            call("mysql_cast_float", vec![value])
+            // FLOAT(p) says how many bits are needed.
+            let double = matches!(sizes(parser)?.as_slice(), [Expr::Value(bits)]
+                if matches!(&bits.value, Value::Number(bits, _) if bits.parse::<u8>().is_ok_and(|bits| bits > 24)));
+            call(if double { "mysql_cast_double" } else { "mysql_cast_float" }, vec![value])
         }
         "DECIMAL" | "DEC" | "NUMERIC" | "FIXED" => {
             let sizes = sizes(parser)?;
@@ -289,17 +291,64 @@ pub fn in_character_set(value: Expr, charset: String) -> Expr {
     }
 }
 
-/// `JSON_VALUE(document, path [RETURNING type])`.
+/// `JSON_VALUE(document, path [RETURNING type] [… ON EMPTY] [… ON ERROR])`.
 pub fn json_value(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.advance_token();
     parser.expect_token(&Token::LParen)?;
     let document = parser.parse_expr()?;
     parser.expect_token(&Token::Comma)?;
     let path = parser.parse_expr()?;
-    let value = call("json_value", vec![document, path]);
-    let value = if parser.parse_keyword(Keyword::RETURNING) { cast_to(parser, value)? } else { value };
+    let none = Expr::Value(Value::Null.into());
+    let returning = match parser.parse_keyword(Keyword::RETURNING) {
+        true => cast_to(parser, none)?,
+        false => call("mysql_cast_char", vec![none, number(512)]),
+    };
+    // What stands in for a value is NULL, the text ERROR, or an array that holds the default.
+    let [mut on_empty, mut on_error] = [Expr::Value(Value::Null.into()), Expr::Value(Value::Null.into())];
+    while parser.peek_token_ref().token != Token::RParen {
+        let otherwise = match parser.next_token().token {
+            Token::Word(word) if is(&word, "NULL") => Expr::Value(Value::Null.into()),
+            Token::Word(word) if is(&word, "ERROR") => string("ERROR"),
+            Token::Word(word) if is(&word, "DEFAULT") => Expr::Tuple(vec![parser.parse_expr()?]),
+            _ => {
+                parser.prev_token();
+                return parser.expected_ref("NULL, ERROR or DEFAULT", parser.peek_token_ref());
+            }
+        };
+        parser.expect_keyword(Keyword::ON)?;
+        match parser.next_token().token {
+            Token::Word(word) if is(&word, "EMPTY") => on_empty = otherwise,
+            Token::Word(word) if is(&word, "ERROR") => on_error = otherwise,
+            _ => {
+                parser.prev_token();
+                return parser.expected_ref("EMPTY or ERROR", parser.peek_token_ref());
+            }
+        }
+    }
     parser.expect_token(&Token::RParen)?;
-    Ok(value)
+    Ok(call("mysql_json_value", vec![document, path, returning, on_empty, on_error]))
+}
+
+/// `WEIGHT_STRING(text [AS CHAR(n) | AS BINARY(n)])`.
+pub fn weight_string(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let mut text = parser.parse_expr()?;
+    if parser.parse_keyword(Keyword::AS) {
+        let chars = parser.parse_keyword(Keyword::CHAR);
+        if !chars {
+            parser.expect_keyword(Keyword::BINARY)?;
+        }
+        parser.expect_token(&Token::LParen)?;
+        let length = number(parser.parse_literal_uint()?);
+        parser.expect_token(&Token::RParen)?;
+        text = match chars {
+            true => call("rpad", vec![text, length, string(" ")]),
+            false => call("mysql_cast_binary", vec![text, length]),
+        };
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(call("weight_string", vec![text]))
 }
 
 /// CASE; sqlparser would read it a second time as a column when something inside is wrong.

@@ -2,18 +2,19 @@
 //!
 //! It knows syntax. Conversions that depend on types are `mysql_…` functions or are left to planning.
 
-use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, ExactNumberInfo, Expr, FunctionArg,
-    FunctionArgExpr, FunctionArguments, Ident, Interval, Query, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
+    FunctionArguments, Ident, Interval, UnaryOperator, Value, ValueWithSpan,
 };
 
 use super::super::Mode;
 use super::super::front::literal_string;
 use super::super::grammar::{binary, call, number, string, unary};
 use super::collation::{collated, in_one_collation, introduced};
+use super::literal::{literal, literal_cast, typed_string};
+use super::rows::{row_in, row_of_subquery, rows_in};
 use super::tree::children;
-use super::{Columns, Rewriter, count_of, lower, rows_where};
+use super::{Columns, Rewriter, count_of, lower};
 use crate::engine::error::{Error, Result};
 use crate::engine::functions::regexp::plain_pattern;
 
@@ -77,6 +78,13 @@ impl Rewriter<'_> {
                 self.query(subquery, Columns::Anonymous)?;
                 return Ok(expression);
             }
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+                if let Some(mut compared) = row_of_subquery(left, op, right) {
+                    self.expression(&mut compared)?;
+                    return Ok(compared);
+                }
+                self.parts_of(&mut expression)?;
+            }
             Expr::Function(_) => {
                 let Expr::Function(function) = expression else { return Ok(expression) };
                 return self.function(function);
@@ -106,7 +114,7 @@ impl Rewriter<'_> {
             Expr::Collate { expr, collation } => collated(*expr, &collation),
             Expr::Prefixed { prefix, value } => introduced(&prefix.value, *value),
             Expr::Value(value) => literal(value),
-            Expr::TypedString(typed) => typed_string(&typed.data_type, &typed.value),
+            Expr::TypedString(typed) => typed_string(&typed),
             Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
                 Ok(self.quotient(operation(*left, BinaryOperator::Divide, *right)?))
             }
@@ -130,7 +138,7 @@ impl Rewriter<'_> {
             Expr::Ceil { expr, .. } => Ok(call("ceil", vec![*expr])),
             Expr::Floor { expr, .. } => Ok(call("floor", vec![*expr])),
             Expr::Position { expr, r#in } => Ok(call("locate", vec![*expr, *r#in])),
-            Expr::Cast { expr, data_type, .. } => cast(*expr, &data_type),
+            Expr::Cast { expr, data_type, .. } => literal_cast(&expr, &data_type),
             other @ (Expr::IsNull(_)
             | Expr::IsNotNull(_)
             | Expr::Between { .. }
@@ -190,80 +198,6 @@ impl Rewriter<'_> {
     }
 }
 
-/// `(a, b) IN (SELECT …)` in a filter becomes EXISTS. Below AND and OR it does not matter whether it is false or
-/// unknown; NOT IN holds for what equals no row even where a NULL is taken for every value.
-fn rows_in(condition: &mut Expr) {
-    match condition {
-        Expr::Nested(inner) => rows_in(inner),
-        Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
-            rows_in(left);
-            rows_in(right);
-        }
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
-            let mut inner = expr.as_mut();
-            while let Expr::Nested(nested) = inner {
-                inner = nested;
-            }
-            if let Expr::InSubquery { expr: operand, negated, .. } = inner
-                && matches!(**operand, Expr::Tuple(_))
-            {
-                *negated = !*negated;
-                let mut rows = std::mem::replace(inner, Expr::Value(Value::Null.into()));
-                rows_in(&mut rows);
-                *condition = rows;
-            }
-        }
-        Expr::InSubquery { expr, subquery, negated } => {
-            let Expr::Tuple(items) = expr.as_mut() else { return };
-            let negated = *negated;
-            let columns: Vec<Ident> =
-                (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
-            let pairs = std::mem::take(items).into_iter().zip(&columns).map(|(item, column)| {
-                let column = Expr::Identifier(column.clone());
-                let equal = binary(column.clone(), BinaryOperator::Eq, item.clone());
-                let nulls = [Expr::IsNull(Box::new(column)), Expr::IsNull(Box::new(item))];
-                match negated {
-                    true => Expr::Nested(Box::new(
-                        nulls.into_iter().fold(equal, |all, null| binary(all, BinaryOperator::Or, null)),
-                    )),
-                    false => equal,
-                }
-            });
-            let equal = joined(BinaryOperator::And, pairs.collect());
-            let subquery = Box::new(rows_where(subquery.as_ref().clone(), columns, equal));
-            *condition = Expr::Exists { subquery, negated };
-        }
-        _ => {}
-    }
-}
-
-/// `(a, b) IN (SELECT …)` as a value: true if a row is equal, unknown if none is but one may be, else false.
-fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
-    let columns: Vec<Ident> =
-        (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
-    let row_where = |part: fn(Expr) -> Expr| {
-        let pairs = items.iter().zip(&columns).map(|(item, column)| {
-            part(binary(Expr::Identifier(column.clone()), BinaryOperator::Eq, item.clone()))
-        });
-        let condition = joined(BinaryOperator::And, pairs.collect());
-        let subquery = Box::new(rows_where(subquery.clone(), columns.clone(), condition));
-        Expr::Exists { subquery, negated: false }
-    };
-    let equal = row_where(|equal| equal);
-    let possible = row_where(|equal| Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(equal)))));
-    let truth = |value: bool| Expr::Value(Value::Boolean(value).into());
-    Expr::Case {
-        case_token: AttachedToken::empty(),
-        end_token: AttachedToken::empty(),
-        operand: None,
-        conditions: vec![
-            CaseWhen { condition: equal, result: truth(!negated) },
-            CaseWhen { condition: possible, result: Expr::Value(Value::Null.into()) },
-        ],
-        else_result: Some(Box::new(truth(negated))),
-    }
-}
-
 /// How many expressions there are in one.
 fn size(expression: &mut Expr) -> usize {
     1 + children(expression).into_iter().map(size).sum::<usize>()
@@ -285,82 +219,15 @@ fn identifier(mut ident: Ident) -> Expr {
             return call("mysql_user_variable", vec![string(user.to_lowercase())]);
         }
         let name = ident.value.to_lowercase();
-        if matches!(name.as_str(), "utc_date" | "utc_time" | "utc_timestamp" | "localtime" | "localtimestamp")
-        {
+        if matches!(
+            name.as_str(),
+            "utc_date" | "utc_time" | "utc_timestamp" | "localtime" | "localtimestamp" | "current_user"
+        ) {
             return call(&name, Vec::new());
         }
     }
     lower(&mut ident);
     Expr::Identifier(ident)
-}
-
-fn literal(value: ValueWithSpan) -> Result<Expr> {
-    let ValueWithSpan { value, span } = value;
-    let value = match value {
-        // Only a number with an exponent is approximate.
-        Value::Number(text, _) if text.contains(['e', 'E']) => {
-            return Ok(Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(string(text)),
-                data_type: DataType::Double(ExactNumberInfo::None),
-                array: false,
-                format: None,
-            });
-        }
-        Value::Number(text, long) => Value::Number(limited(text), long),
-        Value::NationalStringLiteral(text) | Value::DoubleQuotedString(text) => {
-            Value::SingleQuotedString(text)
-        }
-        plain @ (Value::SingleQuotedString(_)
-        | Value::HexStringLiteral(_)
-        | Value::Boolean(_)
-        | Value::Null
-        | Value::Placeholder(_)) => plain,
-        other => return Err(Error::NotSupported(other.to_string())),
-    };
-    Ok(Expr::Value(ValueWithSpan { value, span }))
-}
-
-/// A number with at most the 65 digits that a DECIMAL has, 30 of them after the point.
-fn limited(text: String) -> String {
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let whole = whole.trim_start_matches('0');
-    if whole.len() > 65 {
-        return "9".repeat(65);
-    }
-    let kept = fraction.len().min(30).min(65 - whole.len());
-    if kept == fraction.len() { text } else { format!("0{whole}.{}", &fraction[..kept]) }
-}
-
-/// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
-fn typed_string(data_type: &DataType, value: &ValueWithSpan) -> Result<Expr> {
-    let Value::SingleQuotedString(text) = &value.value else {
-        return Err(Error::NotSupported(value.to_string()));
-    };
-    temporal(&data_type.to_string(), text)
-        .ok_or_else(|| Error::NotSupported(format!("a literal of type {data_type}")))
-}
-
-fn temporal(data_type: &str, text: &str) -> Option<Expr> {
-    // The literal has as many fractional digits as are written.
-    let digits = match text.rsplit_once('.') {
-        // A point may stand between other fields too: the fraction comes after the seconds.
-        Some((before, _)) if data_type != "TIME" && !matches!(fields(before), 1 | 6) => 0,
-        Some((_, fraction)) => fraction.bytes().take_while(u8::is_ascii_digit).count().min(6),
-        None => 0,
-    };
-    let precision = number(digits as u64);
-    match data_type {
-        "DATE" => Some(call("mysql_cast_date", vec![string(text)])),
-        "TIME" => Some(call("mysql_cast_time", vec![string(text), precision])),
-        "TIMESTAMP" | "DATETIME" => Some(call("mysql_cast_datetime", vec![string(text), precision])),
-        _ => None,
-    }
-}
-
-/// How many numbers a text has.
-fn fields(text: &str) -> usize {
-    text.split(|character: char| !character.is_ascii_digit()).filter(|part| !part.is_empty()).count()
 }
 
 fn operation(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> {
@@ -513,7 +380,8 @@ fn compare(left: Expr, operator: BinaryOperator, right: Expr) -> Result<Expr> {
     }
 }
 
-fn joined(operator: BinaryOperator, operands: Vec<Expr>) -> Expr {
+/// Operands between which an operator stands; true when there are none.
+pub(super) fn joined(operator: BinaryOperator, operands: Vec<Expr>) -> Expr {
     operands
         .into_iter()
         .reduce(|left, right| binary(left, operator.clone(), right))
@@ -636,13 +504,6 @@ fn quantified(left: Expr, compare_op: BinaryOperator, right: Expr, all: bool) ->
         }
         (operator, _) => return Err(Error::NotSupported(format!("{operator} ANY and ALL"))),
     })
-}
-
-/// Casts are calls already; what is left are typed literals of ODBC.
-fn cast(operand: Expr, data_type: &DataType) -> Result<Expr> {
-    literal_string(&operand)
-        .and_then(|text| temporal(&data_type.to_string(), text))
-        .ok_or_else(|| Error::NotSupported(format!("a cast to {data_type}")))
 }
 
 fn truth_of(operand: &mut Expr) -> Box<Expr> {

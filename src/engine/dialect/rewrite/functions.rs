@@ -4,16 +4,17 @@
 
 use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Value, WindowType,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Value,
 };
 
 use super::super::front::literal_string;
 use super::super::grammar::{call, number, string};
+use super::Rewriter;
 use super::collation::{in_one_collation, is_caseless};
 use super::expression::{move_date, truth};
 use super::grouping::ordinal;
+use super::json_table::json_value;
 use super::tree::children;
-use super::{Rewriter, lower};
 use crate::engine::error::{Error, Result};
 use crate::engine::nearest::Hint;
 
@@ -31,6 +32,9 @@ impl Rewriter<'_> {
         };
         function.name = ObjectName::from(vec![Ident::new(name.as_str())]);
         function.uses_odbc_syntax = false;
+        if let Some(over) = &mut function.over {
+            self.windows.write_out(over)?;
+        }
         // Units are words, not columns.
         if matches!(name.as_str(), "timestampadd" | "timestampdiff" | "get_format") {
             unit_to_string(&mut function);
@@ -38,9 +42,6 @@ impl Rewriter<'_> {
         let mut expression = Expr::Function(function);
         self.parts_of(&mut expression)?;
         let Expr::Function(mut function) = expression else { return Ok(expression) };
-        if let Some(WindowType::NamedWindow(window)) = &mut function.over {
-            lower(window);
-        }
         if let Some(filter) = &mut function.filter {
             truth(filter);
         }
@@ -65,7 +66,7 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
         "std" | "stddev" | "stddev_pop" | "stddev_samp" | "variance" | "var_pop" | "var_samp" => {
             return Ok(converted(function, "mysql_cast_double"));
         }
-        "count" => return Ok(count(function)),
+        "count" => return count(function),
         "group_concat" => return group_concat(function),
         _ => {}
     }
@@ -110,6 +111,12 @@ fn rewrite(name: &str, mut function: Function) -> Result<Expr> {
             Some(charset) => Error::CharacterSet(charset.to_lowercase()),
             None => Error::Arguments(name.to_owned()),
         }),
+        "mysql_json_value" => match <[Expr; 5]>::try_from(arguments) {
+            Ok([document, path, returning, on_empty, on_error]) => {
+                json_value([document, path], returning, [&on_empty, &on_error])
+            }
+            Err(_) => wrong_count(),
+        },
         "coercibility" => match <[Expr; 1]>::try_from(arguments) {
             Ok([argument]) => {
                 let level = coercibility(&argument);
@@ -225,7 +232,10 @@ fn average(function: Function) -> Result<Expr> {
 }
 
 /// `COUNT(DISTINCT a, b)` counts rows without NULLs, each once.
-fn count(mut function: Function) -> Expr {
+fn count(mut function: Function) -> Result<Expr> {
+    if matches!(&function.args, FunctionArguments::List(list) if list.args.is_empty()) {
+        return Err(Error::ParameterCount("count".to_owned()));
+    }
     if let FunctionArguments::List(list) = &mut function.args
         && list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
         && list.args.len() > 1
@@ -233,7 +243,7 @@ fn count(mut function: Function) -> Expr {
         let columns = std::mem::take(&mut list.args).into_iter().filter_map(into_expression).collect();
         list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(call("mysql_row_key", columns)))];
     }
-    Expr::Function(function)
+    Ok(Expr::Function(function))
 }
 
 /// A number in GROUP_CONCAT's ORDER BY stands for the argument at that place.

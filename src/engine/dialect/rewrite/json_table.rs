@@ -4,14 +4,17 @@
 
 use sqlparser::ast::{
     CharacterLength, DataType, ExactNumberInfo, Expr, Ident, JsonTableColumn, JsonTableColumnErrorHandling,
-    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, ValueWithSpan,
+    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator,
+    ValueWithSpan,
 };
 
 use super::super::front::literal_string;
 use super::super::grammar::{call, number, string};
+use super::functions::plain_arguments;
+use super::grouping::ordinal;
 use super::{Rewriter, lower, lower_alias, query_of, select_of};
 use crate::engine::error::{Error, Result};
-use crate::engine::functions::json::table::{Column, Kind, Otherwise, Rows};
+use crate::engine::functions::json::table::{Column, Kind, Otherwise, Rows, Single};
 
 /// The column of the rows before they have columns.
 const ROW: &str = "__json_row";
@@ -99,6 +102,62 @@ impl Rewriter<'_> {
         alias.quote_style = Some('`');
         SelectItem::ExprWithAlias { expr: value, alias }
     }
+}
+
+/// JSON_VALUE: what is found, checked against the type, and a plain cast of it.
+pub(super) fn json_value(
+    [document, path]: [Expr; 2],
+    returning: Expr,
+    otherwise: [&Expr; 2],
+) -> Result<Expr> {
+    let Expr::Function(mut cast) = returning else {
+        return Err(Error::Arguments("json_value".to_owned()));
+    };
+    let mut parts = plain_arguments(&mut cast).unwrap_or_default();
+    let size = |index: usize| parts.get(index).and_then(ordinal).and_then(|size| size.parse::<u64>().ok());
+    let name = cast.name.to_string();
+    let kind = match name.as_str() {
+        "mysql_cast_signed" => Kind::Integer(i64::MIN.into(), i64::MAX.into()),
+        "mysql_cast_unsigned" => Kind::Integer(0, u64::MAX.into()),
+        "mysql_cast_year" => Kind::Integer(0, 2155),
+        "mysql_cast_decimal" => {
+            Kind::Decimal(size(1).unwrap_or(10).min(65) as u8, size(2).unwrap_or(0).min(30) as u8)
+        }
+        "mysql_cast_double" | "mysql_cast_float" => Kind::Double,
+        "mysql_cast_char" => Kind::Text(size(1)),
+        "mysql_cast_date" | "mysql_cast_datetime" => Kind::Moment,
+        "mysql_cast_time" => Kind::Time,
+        "mysql_cast_json" => Kind::Json,
+        _ => return Err(Error::NotSupported("RETURNING of this type".to_owned())),
+    };
+    let [on_empty, on_error] = otherwise.map(|otherwise| default_value(otherwise, &kind));
+    let said = Single { kind, on_empty: on_empty?, on_error: on_error? };
+    let said = serde_json::to_string(&said)
+        .map_err(|error| Error::Internal(format!("the type of JSON_VALUE: {error}")))?;
+    if let Some(value) = parts.first_mut() {
+        *value = call("json_value", vec![document, path, string(said)]);
+    }
+    Ok(call(&name, parts))
+}
+
+/// What JSON_VALUE answers ON EMPTY or ON ERROR: NULL, the text ERROR, or an array with a literal.
+fn default_value(said: &Expr, kind: &Kind) -> Result<Otherwise> {
+    let literal = match said {
+        Expr::Tuple(items) => match items.as_slice() {
+            [literal] => literal,
+            _ => return Err(Error::Arguments("json_value".to_owned())),
+        },
+        said if literal_string(said) == Some("ERROR") => return Ok(Otherwise::Error),
+        _ => return Ok(Otherwise::Null),
+    };
+    let document = match (literal_string(literal), literal) {
+        (Some(text), _) if matches!(kind, Kind::Json) => text.to_owned(),
+        (Some(text), _) => serde_json::Value::from(text).to_string(),
+        (None, Expr::UnaryOp { op: UnaryOperator::Minus, expr }) => format!("-{expr}"),
+        (None, Expr::Value(_)) => literal.to_string().to_lowercase(),
+        _ => return Err(Error::Arguments("json_value".to_owned())),
+    };
+    Ok(Otherwise::Default(document))
 }
 
 fn cell(index: usize) -> Expr {

@@ -4,12 +4,16 @@
 
 mod collation;
 mod conversion;
+mod ctes;
 mod expression;
 mod functions;
 mod grouping;
 mod json_table;
+mod literal;
 mod outputs;
+mod rows;
 mod tree;
+mod using;
 mod variables;
 
 pub use conversion::{convert_columns, converted};
@@ -29,7 +33,9 @@ use super::Mode;
 use super::front::table_name;
 use super::grammar::{call, number};
 use super::statement::{Heading, Query, TableName};
+use super::window::Windows;
 use crate::engine::error::{Error, Result};
+use grouping::ordinal;
 
 /// Rewrites the queries and expressions of one statement.
 #[derive(Debug)]
@@ -38,8 +44,12 @@ pub struct Rewriter<'a> {
     /// The texts of each select list, by the place of its SELECT.
     items: HashMap<usize, Vec<Range<usize>>>,
     mode: Mode,
-    /// Names of the CTEs around the place that is rewritten, the nearest last.
-    ctes: Vec<String>,
+    /// The CTEs around the place that is rewritten, the nearest last.
+    ctes: Vec<ctes::Cte>,
+    /// How many CTEs there are so far.
+    named_ctes: usize,
+    /// The WINDOW clause of the SELECT that is rewritten.
+    windows: Windows,
     tables: BTreeSet<TableName>,
     /// Names of derived columns as they were written, by the same in lower case.
     written: BTreeMap<String, String>,
@@ -71,6 +81,8 @@ impl<'a> Rewriter<'a> {
             items,
             mode,
             ctes: Vec::new(),
+            named_ctes: 0,
+            windows: Windows::default(),
             tables: BTreeSet::new(),
             written: BTreeMap::new(),
             filters: false,
@@ -88,7 +100,7 @@ impl<'a> Rewriter<'a> {
     /// The rewritten query with all that was noted of it.
     pub fn finish(&mut self, ast: ast::Query, headings: Vec<Heading>) -> Query {
         let tables = std::mem::take(&mut self.tables).into_iter().collect();
-        Query { ast, headings, tables, written: std::mem::take(&mut self.written) }
+        Query { ast, headings, tables, written: std::mem::take(&mut self.written), page: None }
     }
 
     /// A query of one row without a table.
@@ -108,16 +120,7 @@ impl<'a> Rewriter<'a> {
         let outer_ctes = self.ctes.len();
         let outer_filters = std::mem::replace(&mut self.filters, false);
         if let Some(with) = &mut query.with {
-            for cte in &mut with.cte_tables {
-                lower_alias(&mut cte.alias);
-                if with.recursive {
-                    self.ctes.push(cte.alias.name.value.clone());
-                    self.query(&mut cte.query, Columns::Named)?;
-                } else {
-                    self.query(&mut cte.query, Columns::Named)?;
-                    self.ctes.push(cte.alias.name.value.clone());
-                }
-            }
+            self.with(with)?;
         }
         let mut order_by = query.order_by.take();
         let headings = self.body(&mut query.body, columns, order_by.as_mut())?;
@@ -133,19 +136,24 @@ impl<'a> Rewriter<'a> {
     }
 
     fn limit(&mut self, limit: &mut LimitClause) -> Result<()> {
-        match limit {
-            LimitClause::LimitOffset { limit, offset, limit_by } => {
-                if !limit_by.is_empty() {
-                    return Err(Error::NotSupported("LIMIT BY".to_owned()));
-                }
-                let offset = offset.as_mut().map(|offset| &mut offset.value);
-                limit.iter_mut().chain(offset).try_for_each(|count| self.expression(count))
+        let counts: Vec<&mut Expr> = match limit {
+            LimitClause::LimitOffset { limit_by, .. } if !limit_by.is_empty() => {
+                return Err(Error::NotSupported("LIMIT BY".to_owned()));
             }
-            LimitClause::OffsetCommaLimit { offset, limit } => {
-                self.expression(offset)?;
-                self.expression(limit)
+            LimitClause::LimitOffset { limit, offset, .. } => {
+                limit.iter_mut().chain(offset.as_mut().map(|offset| &mut offset.value)).collect()
             }
+            LimitClause::OffsetCommaLimit { offset, limit } => vec![offset, limit],
+        };
+        for count in counts {
+            // All rows from the sixth on are `LIMIT 5, 18446744073709551615`; DataFusion counts in 63 bits.
+            if ordinal(count).is_some_and(|digits| digits.parse::<u64>().is_ok_and(|count| count > ROWS_MAX))
+            {
+                *count = number(ROWS_MAX);
+            }
+            self.expression(count)?;
         }
+        Ok(())
     }
 
     fn body(
@@ -183,6 +191,13 @@ impl<'a> Rewriter<'a> {
                 self.order_keys(order_by)?;
                 Ok(headings)
             }
+            SetExpr::Values(values) if columns == Columns::Named || order_by.is_some() => {
+                *body = named_values(std::mem::replace(
+                    values,
+                    ast::Values { explicit_row: true, value_keyword: false, rows: Vec::new() },
+                ));
+                self.body(body, columns, order_by)
+            }
             SetExpr::Values(values) => {
                 let width = values.rows.first().map_or(0, |row| row.content.len());
                 for row in &mut values.rows {
@@ -213,12 +228,15 @@ impl<'a> Rewriter<'a> {
     /// FROM: tables are noted, names lower-cased, hints dropped.
     fn from(&mut self, from: &mut Vec<TableWithJoins>) -> Result<()> {
         from.retain(|item| !(item.joins.is_empty() && is_dual(&item.relation)));
-        for item in from {
-            self.table_factor(&mut item.relation)?;
-            for join in &mut item.joins {
-                self.table_factor(&mut join.relation)?;
-                self.join(join)?;
-            }
+        from.iter_mut().try_for_each(|item| self.joins(item))
+    }
+
+    fn joins(&mut self, item: &mut TableWithJoins) -> Result<()> {
+        turn_right_joins(item);
+        self.table_factor(&mut item.relation)?;
+        for join in &mut item.joins {
+            self.table_factor(&mut join.relation)?;
+            self.join(join)?;
         }
         Ok(())
     }
@@ -270,13 +288,20 @@ impl<'a> Rewriter<'a> {
                 sample,
                 ..
             } => {
-                if version.is_some() || sample.is_some() || !partitions.is_empty() {
-                    return Err(Error::NotSupported("PARTITION, table versions".to_owned()));
+                if version.is_some() || sample.is_some() {
+                    return Err(Error::NotSupported("table versions".to_owned()));
+                }
+                if !partitions.is_empty() {
+                    return Err(Error::NotPartitioned);
                 }
                 index_hints.clear();
                 with_hints.clear();
                 let table = table_name(name)?;
-                let is_cte = table.database.is_none() && self.ctes.contains(&table.table.to_lowercase());
+                let cte = match table.database {
+                    None => ctes::nearest(&self.ctes, &table.table),
+                    Some(_) => None,
+                };
+                let is_cte = cte.is_some();
                 if let Some(args) = args {
                     for argument in &mut args.args {
                         if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
@@ -290,6 +315,9 @@ impl<'a> Rewriter<'a> {
                 if let Some(alias) = alias {
                     lower_alias(alias);
                 }
+                if let Some(cte) = cte {
+                    cte.refer(name, alias);
+                }
                 Ok(())
             }
             TableFactor::Derived { subquery, alias, .. } => {
@@ -299,14 +327,7 @@ impl<'a> Rewriter<'a> {
                 lower_alias(alias.as_mut().ok_or(Error::DerivedWithoutAlias)?);
                 Ok(())
             }
-            TableFactor::NestedJoin { table_with_joins, alias: None } => {
-                self.table_factor(&mut table_with_joins.relation)?;
-                for join in &mut table_with_joins.joins {
-                    self.table_factor(&mut join.relation)?;
-                    self.join(join)?;
-                }
-                Ok(())
-            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => self.joins(table_with_joins),
             TableFactor::JsonTable { json_expr, json_path, columns, alias } => {
                 let document = std::mem::replace(json_expr, number(0));
                 *factor = self.json_table(document, json_path, columns, alias.take())?;
@@ -314,6 +335,48 @@ impl<'a> Rewriter<'a> {
             }
             _ => Err(Error::NotSupported("this kind of table".to_owned())),
         }
+    }
+}
+
+/// More rows than any answer has; LIMIT and OFFSET together are still a number of DataFusion's.
+const ROWS_MAX: u64 = i64::MAX as u64 / 2;
+
+/// VALUES as a SELECT that names its columns as MySQL does: `column_0`, `column_1` …
+fn named_values(values: ast::Values) -> SetExpr {
+    let width = values.rows.first().map_or(0, |row| row.content.len());
+    let names: Vec<Ident> = (0..width).map(|column| Ident::new(format!("column_{column}"))).collect();
+    let columns =
+        names.iter().map(|name| ast::TableAliasColumnDef { name: name.clone(), data_type: None }).collect();
+    let alias = TableAlias { explicit: true, name: Ident::with_quote('`', "__values"), columns, at: None };
+    let subquery = Box::new(query_of(SetExpr::Values(values)));
+    let relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
+    let outputs = names.into_iter().map(|name| SelectItem::UnnamedExpr(Expr::Identifier(name))).collect();
+    SetExpr::Select(Box::new(select_of(outputs, vec![TableWithJoins { relation, joins: Vec::new() }])))
+}
+
+/// `a RIGHT JOIN b USING (k)` is `b LEFT JOIN a USING (k)`: `k` is that of the side whose rows all stay, and its columns
+/// come first.
+fn turn_right_joins(item: &mut TableWithJoins) {
+    for place in (0..item.joins.len()).rev() {
+        let constraint = match &item.joins[place].join_operator {
+            JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => constraint.clone(),
+            _ => continue,
+        };
+        if !matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural) {
+            continue;
+        }
+        let after = item.joins.split_off(place + 1);
+        let Some(Join { relation: right, global, .. }) = item.joins.pop() else { return };
+        let before = TableWithJoins { relation: right, joins: Vec::new() };
+        let mut left = std::mem::replace(item, before);
+        turn_right_joins(&mut left);
+        let relation = match left.joins.is_empty() {
+            true => left.relation,
+            false => TableFactor::NestedJoin { table_with_joins: Box::new(left), alias: None },
+        };
+        item.joins.push(Join { relation, global, join_operator: JoinOperator::Left(constraint) });
+        item.joins.extend(after);
+        return;
     }
 }
 
@@ -397,19 +460,6 @@ fn count_of(mut query: ast::Query) -> Expr {
     Expr::Subquery(Box::new(query))
 }
 
-/// `SELECT 1 FROM (query) AS rows (columns) WHERE condition`; nothing of it is rewritten yet.
-fn rows_where(query: ast::Query, columns: Vec<Ident>, condition: Expr) -> ast::Query {
-    let columns =
-        columns.into_iter().map(|name| ast::TableAliasColumnDef { name, data_type: None }).collect();
-    let alias = TableAlias { explicit: true, name: Ident::with_quote('`', "__rows"), columns, at: None };
-    let relation =
-        TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None };
-    let from = vec![TableWithJoins { relation, joins: Vec::new() }];
-    let mut select = select_of(vec![SelectItem::UnnamedExpr(number(1))], from);
-    select.selection = Some(condition);
-    query_of(SetExpr::Select(Box::new(select)))
-}
-
 /// COUNT(*) of a COUNT without arguments.
 fn counted_rows(mut count: Expr) -> Expr {
     if let Expr::Function(function) = &mut count
@@ -418,6 +468,12 @@ fn counted_rows(mut count: Expr) -> Expr {
         list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Wildcard)];
     }
     count
+}
+
+/// VALUES with one row; nothing of it is rewritten yet.
+pub fn row(content: Vec<Expr>) -> ast::Query {
+    let rows = vec![ast::Parens::with_empty_span(content)];
+    query_of(SetExpr::Values(ast::Values { explicit_row: false, value_keyword: false, rows }))
 }
 
 fn query_of(body: SetExpr) -> ast::Query {

@@ -5,9 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Ident, NamedWindowExpr, OrderByExpr, Select, SelectItem, Value,
-};
+use sqlparser::ast::{Distinct, Expr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem, Value};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -15,9 +13,9 @@ use super::super::front::literal_string;
 use super::super::grammar::call;
 use super::super::statement::Heading;
 use super::super::tokens::offset;
+use super::super::window::Windows;
 use super::collation::is_caseless;
-use super::tree::window_parts;
-use super::{Columns, Rewriter, lower};
+use super::{Columns, Rewriter, lower, using};
 use crate::engine::error::{Error, Result};
 
 impl Rewriter<'_> {
@@ -37,15 +35,8 @@ impl Rewriter<'_> {
         if let Some(condition) = &mut select.selection {
             self.condition(condition)?;
         }
-        for window in &mut select.named_window {
-            match &mut window.1 {
-                NamedWindowExpr::NamedWindow(name) => lower(name),
-                NamedWindowExpr::WindowSpec(spec) => {
-                    window_parts(spec).into_iter().try_for_each(|part| self.expression(part))?;
-                }
-            }
-            lower(&mut window.0);
-        }
+        let windows = Windows::of(std::mem::take(&mut select.named_window))?;
+        let outer_windows = std::mem::replace(&mut self.windows, windows);
         let texts =
             offset(select.select_token.0.span.start).and_then(|place| self.items.get(&place)).cloned();
         let mut headings = Vec::with_capacity(select.projection.len());
@@ -54,6 +45,7 @@ impl Rewriter<'_> {
                 texts.as_ref().and_then(|texts| texts.get(index)).map(|range| &self.sql[range.clone()]);
             headings.push(self.output(item, text)?);
         }
+        using::write_out(select, &mut headings)?;
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().try_for_each(|key| self.expression(key))?;
             if keys.iter().any(is_caseless) {
@@ -72,6 +64,7 @@ impl Rewriter<'_> {
             }
             keys.retain(|key| orders(&key.expr));
         }
+        self.windows = outer_windows;
         let renamed = name_outputs(select, &headings, columns)?;
         if columns == Columns::Named {
             for heading in &headings {
@@ -107,6 +100,7 @@ impl Rewriter<'_> {
                     }),
                 };
                 self.expression(expression)?;
+                one_column(expression)?;
                 // UTC_DATE and the like look like columns and are calls.
                 Ok(match (heading, &*expression) {
                     (Heading::Column(name), Expr::Function(_)) => Heading::Text(name),
@@ -116,6 +110,7 @@ impl Rewriter<'_> {
             SelectItem::ExprWithAlias { expr, alias } => {
                 let heading = Heading::Text(alias.value.clone());
                 self.expression(expr)?;
+                one_column(expr)?;
                 self.note_output(&alias.value, expr);
                 lower(alias);
                 Ok(heading)
@@ -152,6 +147,11 @@ fn refuse_foreign(select: &Select) -> Result<()> {
         return Err(Error::NotSupported("SELECT … INTO".to_owned()));
     }
     if foreign { Err(Error::NotSupported("a clause of another language".to_owned())) } else { Ok(()) }
+}
+
+/// A row is no value that can be shown.
+fn one_column(expression: &Expr) -> Result<()> {
+    if matches!(expression, Expr::Tuple(_)) { Err(Error::OperandColumns(1)) } else { Ok(()) }
 }
 
 /// Whether a key of ORDER BY orders anything: NULL and strings do not, numbers are ordinals.

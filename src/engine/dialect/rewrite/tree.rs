@@ -72,7 +72,7 @@ fn parts(function: &mut Function) -> Vec<&mut Expr> {
 }
 
 /// The expressions of a window: partitions, orders, bounds.
-pub fn window_parts(window: &mut WindowSpec) -> Vec<&mut Expr> {
+fn window_parts(window: &mut WindowSpec) -> Vec<&mut Expr> {
     let mut parts: Vec<&mut Expr> = window.partition_by.iter_mut().collect();
     parts.extend(window.order_by.iter_mut().map(|key| &mut key.expr));
     if let Some(frame) = &mut window.window_frame {
