@@ -31,7 +31,7 @@ use super::planner::{Pinned, Settings, Statement, Strategy, Tables};
 use super::plans::{Asked, Definitions, Made};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
-use super::{bind, columns, functions, light, names, wildcards};
+use super::{bind, columns, found, functions, light, names, wildcards};
 use crate::views;
 use crate::views::notes::Notes;
 
@@ -128,15 +128,20 @@ impl Caller {
 
     /// Plans a query on one consistent set of files.
     pub async fn plan(self: Arc<Self>, asked: Asked, hash_joins: bool) -> Result<Plan> {
-        let Some(known) = &asked.known else {
-            return self.plan_by(&asked, Strategy { hash_joins, alone: false }).await;
+        let plan = match &asked.known {
+            None => self.plan_by(&asked, Strategy { hash_joins, alone: false }).await?,
+            Some(known) => {
+                let alone = known.was_light();
+                let mut plan = self.plan_by(&asked, Strategy { hash_joins, alone }).await?;
+                if alone && !plan.is_light {
+                    plan = self.plan_by(&asked, Strategy { hash_joins, alone: false }).await?;
+                }
+                known.note_light(plan.is_light);
+                plan
+            }
         };
-        let alone = known.was_light();
-        let mut plan = self.plan_by(&asked, Strategy { hash_joins, alone }).await?;
-        if alone && !plan.is_light {
-            plan = self.plan_by(&asked, Strategy { hash_joins, alone: false }).await?;
-        }
-        known.note_light(plan.is_light);
+        // What this statement could see of the one before it is planned by now.
+        self.state.rows_beyond.store(0, Ordering::Relaxed);
         Ok(plan)
     }
 
@@ -153,6 +158,10 @@ impl Caller {
             None => self.plan_anew(&statement, asked, definitions, &tables).await?,
         };
         self.tell(&tables.notes);
+        let physical = match asked.query.page {
+            Some(page) => found::counted(physical, page, &self.state.rows_beyond),
+            None => physical,
+        };
         let (hashes, is_light) = (joins_by_hash(&physical), light::is_light(&physical));
         let executable = self.engine.front.keep(Executable { statement, logical, physical });
         Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, is_light, executable })
@@ -172,7 +181,9 @@ impl Caller {
         }
         let logical = self.logical(statement, &query, tables)?;
         let logical = match self.state.variables.acting().sql_select_limit {
-            Some(rows) if query.ast.limit_clause.is_none() => statement.limit(logical, rows)?,
+            Some(rows) if query.ast.limit_clause.is_none() && query.page.is_none() => {
+                statement.limit(logical, rows)?
+            }
             _ => logical,
         };
         let optimized = statement.optimize(&logical)?;
@@ -432,7 +443,8 @@ impl Caller {
             connection_id: u64::from(self.connection),
             version: metadata::variables::VERSION.to_owned(),
             row_count: self.state.row_count,
-            found_rows: self.state.found_rows.load(Ordering::Relaxed),
+            found_rows: self.state.found_rows.load(Ordering::Relaxed)
+                + self.state.rows_beyond.load(Ordering::Relaxed),
             system_variable: Arc::new(move |scope, name| {
                 let value = state.variable(scope, name)?;
                 // What these tell, the statement and the connection know.

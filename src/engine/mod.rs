@@ -9,6 +9,7 @@ mod bind;
 mod caller;
 mod columns;
 mod explain;
+mod found;
 mod names;
 mod nearest;
 mod show;

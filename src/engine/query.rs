@@ -265,6 +265,7 @@ impl Delivery {
     /// One row that is there already.
     fn of_row(caller: &Arc<Caller>, interrupt: &Interrupt, token: Token<Received>, row: RecordBatch) -> Self {
         token.life().finish();
+        caller.state.rows_beyond.store(0, Ordering::Relaxed);
         Self {
             caller: Arc::clone(caller),
             interrupt: interrupt.clone(),

@@ -231,6 +231,8 @@ pub(super) struct State {
     pub statements: u64,
     /// What `FOUND_ROWS()` answers; counted while rows are sent.
     pub found_rows: Arc<AtomicU64>,
+    /// Rows that were counted and not sent, which `FOUND_ROWS()` counts too.
+    pub rows_beyond: Arc<AtomicU64>,
     /// Units of views that the last statement did not read from what is published and up to date.
     pub live_days: Arc<AtomicU64>,
 }
@@ -279,6 +281,7 @@ impl State {
             row_count: 0,
             statements: 0,
             found_rows: Arc::default(),
+            rows_beyond: Arc::default(),
             live_days: Arc::default(),
         }
     }
