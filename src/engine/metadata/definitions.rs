@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::rows::Rows;
 use super::work::Work;
-use super::{MetadataContext, keywords, objects, server};
+use super::{MetadataContext, absent, keywords, objects, server};
 use crate::catalog;
 use crate::engine::functions::shown::CASELESS;
 
@@ -74,7 +74,9 @@ static ALL: LazyLock<Vec<Definition>> = LazyLock::new(|| {
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
         Definition { database, name, source, columns, schema }
     };
-    TABLES.iter().map(define).collect()
+    let mut all: Vec<Definition> = TABLES.iter().chain(absent::TABLES).map(define).collect();
+    all.sort_by_key(|definition| (definition.database, definition.name.to_uppercase()));
+    all
 });
 
 /// All tables, ordered by database and name.
@@ -106,8 +108,8 @@ impl Definition {
 
 impl ColumnDefinition {
     /// Parses `NAME type`, where the type is a text's greatest length, `long` for texts without one, the name of a
-    /// Rust integer, `time` for a date and time, or `nothing` for what is always NULL. `?` follows what may be NULL.
-    fn parse(text: &'static str) -> Self {
+    /// Rust integer, `seconds` with six digits after the point, `time` for a date and time, or `nothing` for what is always NULL. `?` follows what may be NULL.
+    pub(super) fn parse(text: &'static str) -> Self {
         let (name, kind) = text.split_once(' ').expect("a column has a name and a type");
         let nullable = kind.ends_with('?') || kind == "nothing";
         let (data_type, max_characters) = match kind.trim_end_matches('?') {
@@ -116,6 +118,7 @@ impl ColumnDefinition {
             "u32" => (DataType::UInt32, None),
             "i64" => (DataType::Int64, None),
             "u64" => (DataType::UInt64, None),
+            "seconds" => (DataType::Decimal128(20, 6), None),
             "time" => (DataType::Timestamp(TimeUnit::Second, None), None),
             "nothing" => (DataType::Utf8View, Some(1)),
             length => (DataType::Utf8View, Some(length.parse().expect("a text's type is its length"))),
@@ -125,7 +128,7 @@ impl ColumnDefinition {
 }
 
 /// Database, name, source, columns; ordered as MySQL orders names, `_` after letters.
-type Row = (&'static str, &'static str, Source, &'static str);
+pub(super) type Row = (&'static str, &'static str, Source, &'static str);
 
 const TABLES: &[Row] = &[
     (

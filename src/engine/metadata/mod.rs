@@ -15,7 +15,8 @@ mod rows;
 mod server;
 mod work;
 
-pub mod character_sets;
+pub mod absent;
+mod character_sets;
 
 #[cfg(test)]
 mod tests;

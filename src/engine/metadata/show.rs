@@ -9,9 +9,10 @@ use arrow::array::{ArrayRef, RecordBatch, StringViewArray, UInt32Array, UInt64Ar
 use arrow::datatypes::{Field, Schema};
 use sqlparser::ast;
 
-use super::MetadataContext;
 use super::create_table;
+use super::definitions::ColumnDefinition;
 use super::objects::{self, Object};
+use super::{MetadataContext, absent};
 use crate::engine::answer::Column;
 use crate::engine::dialect;
 use crate::engine::dialect::statement::{Filter, Query, Show, TableName};
@@ -174,6 +175,15 @@ pub async fn answer(show: &Show, context: &MetadataContext) -> Result<ShowAnswer
         }
         Show::Events(filter) => {
             Listing::new("information_schema.events").columns(EVENTS).like("Name").answer(filter)
+        }
+        Show::Absent(absent) => {
+            let columns = absent::columns(*absent).split(", ").map(ColumnDefinition::parse);
+            let columns: Vec<Column> =
+                columns.map(|column| Column::new(column.name, column.data_type, column.nullable)).collect();
+            let field =
+                |column: &Column| Field::new(&*column.name, column.data_type.clone(), column.nullable);
+            let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
+            Ok(ShowAnswer::Rows { columns, batch: RecordBatch::new_empty(schema) })
         }
         // Tables are opened by statements and not kept open between them.
         Show::OpenTables(filter) => Listing::new("information_schema.tables")
