@@ -13,6 +13,7 @@ use super::answer::{Column, Origin};
 use super::dialect::statement::{Heading, Query};
 use super::error::{Error, Result};
 use super::functions::shown;
+use super::functions::signature::EXTENSION;
 use super::planner::Tables;
 
 /// The columns of a query's answer: names from the statement, types from the plan that runs.
@@ -39,11 +40,17 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
             digits: shown_digits(field).or_else(|| {
                 if united { None } else { shown_digits(&planned(plan, index, field.data_type())) }
             }),
+            json: is_json(field) || !united && is_json(plan.schema().field(index)),
             max_characters: known.flatten().or_else(|| computed_characters(plan, index, tables)),
             ..Column::new(name, field.data_type().clone(), field.is_nullable())
         }
     };
     Ok(headings.iter().enumerate().map(column).collect())
+}
+
+/// Whether a text is a document: what functions of JSON answer.
+fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION.0).is_some_and(|name| name == EXTENSION.1)
 }
 
 /// The digits that a column shows where its type does not tell them.
