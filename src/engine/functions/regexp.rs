@@ -90,13 +90,17 @@ fn compile(pattern: &str, modes: &str, ignore_case: bool) -> Result<Regex, Error
         };
     }
     builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => refused(3700, "The regular expression pattern is too complex."),
+        regex::Error::CompiledTooBig(_) => too_complex(),
         error => misread(&error.to_string()),
     })
 }
 
 fn refused(code: u16, reason: &str) -> Error {
     Error::Regexp { code, reason: reason.to_owned() }
+}
+
+fn too_complex() -> Error {
+    refused(3700, "The regular expression pattern is too complex.")
 }
 
 fn out_of_bounds() -> Error {
@@ -111,6 +115,7 @@ fn misread(text: &str) -> Error {
         "unclosed character class" => {
             refused(3696, "The regular expression contains an unclosed bracket expression.")
         }
+        last if last.starts_with("exceed the maximum number of nested") => too_complex(),
         last if last.starts_with("invalid character class range") => {
             refused(3697, "The regular expression contains an [x-y] character range where x comes after y.")
         }

@@ -16,8 +16,10 @@ pub fn write_out(select: &mut Select, headings: &mut Vec<Heading>) -> Result<()>
     if !joins.shares || !headings.contains(&Heading::Wildcard) {
         return Ok(());
     }
-    let parts: Option<Vec<Vec<Part>>> = select.from.iter().map(parts).collect();
-    let Some(parts) = parts.map(|parts| parts.concat()) else {
+    // Next to a wildcard that stands for some of the same columns they are told apart when the columns are known.
+    let alone = headings.iter().filter(|heading| **heading == Heading::Wildcard).count() == 1;
+    let parts: Option<Vec<Vec<Part>>> = select.from.iter().filter(|_| alone).map(parts).collect();
+    let Some(parts) = parts.map(|parts| parts.concat()).filter(|parts| !parts.is_empty()) else {
         return match joins.keeps_one_side {
             true => Err(Error::NotSupported("SELECT * of such a LEFT JOIN; name its columns".to_owned())),
             false => Ok(()),
