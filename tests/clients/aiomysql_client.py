@@ -9,7 +9,7 @@ from conversation import CERTIFICATE, PASSWORD, PORT, USER, Driver, hold
 
 
 class Aiomysql(Driver):
-    cannot_send = ("bytes",)  # It takes a function of PyMySQL that is there no more.
+    cannot_send = {"text": ("bytes",)}  # It takes a function of PyMySQL that is there no more.
 
     def __init__(self):
         self.loop = asyncio.new_event_loop()

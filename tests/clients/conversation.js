@@ -15,7 +15,9 @@ exports.options = {
   user: "ann",
   password: "correct horse",
 };
-exports.tls = { ca: fs.readFileSync(certificate) };
+// Without a certificate, others can look into the whole conversation.
+const encrypts = certificate !== "-";
+exports.tls = encrypts && { ca: fs.readFileSync(certificate) };
 
 const ENDLESS =
   "SELECT COUNT(*) FROM lake.numbers a, lake.numbers b, lake.numbers c, lake.numbers d WHERE a.n + b.n + c.n + d.n < 0";
@@ -31,11 +33,13 @@ exports.hold = async (driver) => {
   let connection = await driver.connect(false, password);
   assert.equal(await cipher(driver, connection), "");
   await tell("password");
-  await driver.end(connection);
-  await fails(() => driver.connect(true, "wrong"), 1045, "28000");
-  connection = await driver.connect(true, password);
-  assert.match(await cipher(driver, connection), /^(TLS_|ECDHE-)/);
-  await tell("tls");
+  if (encrypts) {
+    await driver.end(connection);
+    await fails(() => driver.connect(true, "wrong"), 1045, "28000");
+    connection = await driver.connect(true, password);
+    assert.match(await cipher(driver, connection), /^(TLS_|ECDHE-)/);
+    await tell("tls");
+  }
 
   for (const way of ["text", "prepared"]) {
     if (!driver[way]) continue;

@@ -13,7 +13,7 @@ pyodbc.pooling = False
 class Odbc(Driver):
     mark = "?"
     loses = {"time": lambda text: text[:8]}  # ODBC has no fractions of a TIME.
-    cannot_send = ("datetime",)  # The driver leaves the fraction out.
+    cannot_send = {"text": ("datetime",), "prepared": ("datetime",)}  # The driver leaves the fraction out.
 
     def connect(self, encrypted, password=PASSWORD):
         tls = f"SSLCA={CERTIFICATE};SSLVERIFY=1;" if encrypted else ""

@@ -1,5 +1,5 @@
 <?php
-// PHP's mysqli over mysqlnd, PHP's own implementation of the protocol.
+// PHP's mysqli and PDO over mysqlnd, PHP's own implementation of the protocol. PDO writes values into statements.
 
 declare(strict_types=1);
 
@@ -15,20 +15,42 @@ fails(fn() => connect(false, 'wrong'), 1045, 'HY000');
 $connection = connect(false);
 check(cipher($connection) === '', 'no cipher');
 tell('password');
-fails(fn() => connect(true, 'wrong'), 1045, 'HY000');
-$connection = connect(true);
-check(preg_match('/^(TLS_|ECDHE-)/', cipher($connection)) === 1, 'a cipher');
-tell('tls');
+// Without a certificate, others can look into the whole conversation.
+$encrypts = $certificate !== '-';
+if ($encrypts) {
+    fails(fn() => connect(true, 'wrong'), 1045, 'HY000');
+    $connection = connect(true);
+    check(preg_match('/^(TLS_|ECDHE-)/', cipher($connection)) === 1, 'a cipher');
+    tell('tls');
+}
 
 $rows = $connection->query('SELECT * FROM lake.types ORDER BY id')->fetch_all(MYSQLI_ASSOC);
 check_types($rows, 'text');
+// All digits of a number, where it becomes a text.
+ini_set('precision', '17');
+$settings = [PDO::ATTR_EMULATE_PREPARES => true] + ($encrypts ? [PDO::MYSQL_ATTR_SSL_CA => $certificate] : []);
+$pdo = new PDO("mysql:host=127.0.0.1;port=$port", 'ann', 'correct horse', $settings);
+$rows = $pdo->query('SELECT * FROM lake.types ORDER BY id')->fetchAll(PDO::FETCH_ASSOC);
+check_types($rows, 'PDO');
 tell('text');
+check_parameters($rows, function (string $statement, array $values) use ($pdo): array {
+    $statement = $pdo->prepare($statement);
+    $statement->execute($values);
+    return $statement->fetch(PDO::FETCH_ASSOC);
+});
+tell('text parameters');
 $statement = $connection->prepare('SELECT * FROM lake.types WHERE id > ? ORDER BY id');
 $statement->execute([0]);
 $rows = $statement->get_result()->fetch_all(MYSQLI_ASSOC);
 check_types($rows, 'prepared');
 tell('prepared');
-check_parameters($connection, $rows);
+check_parameters($rows, function (string $statement, array $values) use ($connection): array {
+    $statement = $connection->prepare($statement);
+    $types = implode('', array_map(fn($value) => is_int($value) ? 'i' : (is_float($value) ? 'd' : 's'), $values));
+    $statement->bind_param($types, ...$values);
+    $statement->execute();
+    return $statement->get_result()->fetch_assoc();
+});
 tell('prepared parameters');
 
 fails(fn() => $connection->query('SELECT * FROM lake.missing'), 1146, '42S02');
@@ -132,17 +154,14 @@ function same(string $kind, string $text, mixed $value): bool
 }
 
 // Sends back what was read; the server must take each value for the one that it sent. A FLOAT is never what its text says.
-function check_parameters(mysqli $connection, array $rows): void
+function check_parameters(array $rows, callable $run): void
 {
     $columns = array_diff(array_keys($rows[0]), ['id', 'f32']);
     $tests = implode(', ', array_map(fn($column) => "$column <=> ? AS $column", $columns));
-    $statement = $connection->prepare("SELECT $tests FROM lake.types WHERE id = ?");
     foreach ($rows as $row) {
         $values = array_map(fn($column) => $row[$column], [...array_values($columns), 'id']);
-        $types = implode('', array_map(fn($value) => is_int($value) ? 'i' : (is_float($value) ? 'd' : 's'), $values));
-        $statement->bind_param($types, ...$values);
-        $statement->execute();
-        $wrong = array_keys(array_filter($statement->get_result()->fetch_assoc(), fn($taken) => $taken != 1));
+        $answer = $run("SELECT $tests FROM lake.types WHERE id = ?", $values);
+        $wrong = array_keys(array_filter($answer, fn($taken) => $taken != 1));
         check($wrong === [], 'the same value, not another one, in ' . implode(', ', $wrong));
     }
 }

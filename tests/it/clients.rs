@@ -12,14 +12,16 @@
 //! | error | 1146 with 42S02, 1064 with 42000 |
 //! | cancelled | KILL QUERY ends a statement with 1317 and 70100, and the connection goes on |
 //! | streamed | 100 MB are read row by row; neither the client nor the server grows by half as much |
+//!
+//! With `LAKEFRONT_PLAIN` the server has no certificate, and nothing is compressed: `tests/tshark.sh` looks into all of it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use lakefront::auth::Users;
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Row, Value};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
@@ -51,11 +53,11 @@ clients! {
     mysql_connector_python_pure: ["python", "connector_client.py", "pure"]
         => "password tls text text+ prepared prepared+ error cancelled streamed";
     mysql_connector_python_c: ["python", "connector_client.py", "c"]
-        => "password tls text text+ prepared error cancelled streamed";
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
     mariadb_python: ["python", "mariadb_client.py"]
         => "password tls text text+ prepared prepared+ error cancelled streamed";
     mariadb_odbc: ["python", "odbc_client.py"] => "password tls text text+ prepared prepared+ error cancelled";
-    polars: ["python", "polars_client.py"] => "password text prepared error";
+    polars: ["python", "polars_client.py"] => "password tls text prepared error cancelled streamed";
     mysql2: ["node", "mysql2_client.js"]
         => "password tls text text+ prepared prepared+ error cancelled streamed";
     mysql_javascript: ["node", "mysql_client.js"] => "password tls text text+ error cancelled streamed";
@@ -64,21 +66,24 @@ clients! {
     mariadb_java: ["java", "JavaClient.java"]
         => "password tls text text+ prepared prepared+ error cancelled streamed";
     php_mysqlnd: ["php", "php_client.php"]
-        => "password tls text prepared prepared+ error cancelled streamed";
+        => "password tls text text+ prepared prepared+ error cancelled streamed";
     perl_dbd_mysql: ["perl", "perl_client.pl", "mysql"]
         => "password tls text text+ prepared prepared+ error cancelled streamed";
     perl_dbd_mariadb: ["perl", "perl_client.pl", "MariaDB"]
         => "password tls text text+ prepared prepared+ error cancelled";
+    mysql_async: ["rust", "mysql_async"] => "password tls text prepared prepared+ error cancelled streamed";
+    sqlx: ["rust", "sqlx"] => "password tls text prepared prepared+ error cancelled streamed";
 }
 
-/// Holds the conversation with a client: `[program, script, argument …]`.
+/// Holds the conversation with a client: `[program, script, argument …]`, or `["rust", driver]`.
 async fn converse(command: &[&str], parts: &str) {
     let [name, script, arguments @ ..] = command else { panic!("a program and its script") };
     let Some(mut client) = interpreter(name) else { return };
     let lake = fixture::lake();
     let server = serve(&lake);
-    client.arg(Path::new("tests/clients").join(script));
-    client.arg(server.address.port().to_string()).arg(lake.home().join("server.crt")).args(arguments);
+    client.arg(if *name == "rust" { script.into() } else { Path::new("tests/clients").join(script) });
+    let certificate = if encrypts() { lake.home().join("server.crt") } else { "-".into() };
+    client.arg(server.address.port().to_string()).arg(certificate).args(arguments);
     client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut client = client.spawn().unwrap();
     let processes = [client.id().unwrap(), server.id()];
@@ -99,12 +104,7 @@ async fn converse(command: &[&str], parts: &str) {
                 _ => told.push(line.replace(" parameters", "+")),
             }
             if told.last().is_some_and(|part| part == "streamed") {
-                let growth: [u64; 2] =
-                    std::array::from_fn(|at| memory_peak(processes[at]).saturating_sub(before[at]));
-                assert!(
-                    growth.iter().all(|growth| *growth < GROWTH_MAX),
-                    "{command:?} and server: {growth:?} KiB"
-                );
+                check_growth(processes, before, &command.join(" "));
             }
             // A client that has ended hears nothing.
             let _ = stdin.write_all(b"\n").await;
@@ -114,14 +114,27 @@ async fn converse(command: &[&str], parts: &str) {
     let status = tokio::time::timeout(Duration::from_secs(600), talk).await.expect("it hangs");
     let errors = errors.await.unwrap().unwrap();
     assert!(status.success(), "{command:?} after {told:?}: {errors}");
+    let parts = if encrypts() { parts.to_owned() } else { parts.replace(" tls", "") };
     assert_eq!(told.join(" "), parts, "{command:?}");
+}
+
+/// Whether the server has a certificate.
+#[expect(clippy::disallowed_methods, reason = "this variable steers the tests, not the server")]
+fn encrypts() -> bool {
+    std::env::var_os("LAKEFRONT_PLAIN").is_none()
 }
 
 /// What runs a script, or nothing when it is not here.
 fn interpreter(name: &str) -> Option<Command> {
     let environment = environment();
-    let directories = if name == "python" { &environment[..] } else { &[] };
-    let mut command = Command::new(program(name, directories)?);
+    let built: Vec<PathBuf> =
+        environment.iter().map(|bin| bin.with_file_name("rust").join("debug")).collect();
+    let (file, directories) = match name {
+        "python" => (name, &environment[..]),
+        "rust" => ("rust_client", &built[..]),
+        _ => (name, &[][..]),
+    };
+    let mut command = Command::new(program(file, directories)?);
     match name {
         "java" => {
             const DRIVER: &str = "/usr/share/java/mariadb-java-client.jar";
@@ -148,10 +161,8 @@ fn serve(lake: &Lake) -> Program {
     let mut users = Users::none();
     users.add(USER, PASSWORD).unwrap();
     users.write(&lake.home().join("users.yaml")).unwrap();
-    Program::serve(
-        lake,
-        "users: users.yaml\nfailed_login_delay: 0s\ntls: { certificate: server.crt, key: server.key }\n",
-    )
+    let tls = if encrypts() { "tls: { certificate: server.crt, key: server.key }\n" } else { "" };
+    Program::serve(lake, &format!("users: users.yaml\nfailed_login_delay: 0s\n{tls}"))
 }
 
 /// Kills the endless statement of a connection as soon as it runs.
@@ -162,6 +173,12 @@ async fn kill(server: std::net::SocketAddr, connection: String) {
     );
     while killer.query_first(&runs).await.unwrap() != Some(1) {}
     killer.query_drop(format!("KILL QUERY {connection}")).await.unwrap();
+}
+
+/// Client and server, after 100 MB went from one to the other.
+fn check_growth(processes: [u32; 2], before: [u64; 2], client: &str) {
+    let growth: [u64; 2] = std::array::from_fn(|at| memory_peak(processes[at]).saturating_sub(before[at]));
+    assert!(growth.iter().all(|growth| *growth < GROWTH_MAX), "{client} and server: {growth:?} KiB");
 }
 
 /// The most memory that a process has used so far, in KiB.
@@ -184,15 +201,9 @@ async fn sqlalchemy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb_command_line() {
-    let Some(mariadb) = program("mariadb", &[]) else { return };
     let lake = fixture::lake();
     let server = serve(&lake);
-    let command = |arguments: &[&str]| {
-        let mut command = Command::new(&mariadb);
-        command.args(["--no-defaults", "--host=127.0.0.1", "--user=ann", "--password=correct horse"]);
-        command.arg(format!("--port={}", server.address.port())).args(arguments);
-        command
-    };
+    let Some(command) = mariadb(&server) else { return };
     let check = async |arguments: &[&str], input: &str, expected: &str| {
         let (output, error) = run(command(arguments), input).await;
         assert_eq!(output, expected, "{arguments:?} {input} {error}");
@@ -220,7 +231,7 @@ async fn mariadb_command_line() {
     assert!(error.ends_with("ERROR 1146 (42S02) at line 1: Table 'lake.missing' doesn't exist\n"), "{error}");
 
     let trusted = format!("--ssl-ca={}", lake.home().join("server.crt").display());
-    for compress in [&[][..], &["--compress"]] {
+    for compress in [&[][..], &["--compress"]].into_iter().filter(|_| encrypts()) {
         let (output, error) =
             run(command(&[compress, &[&*trusted, "--ssl-verify-server-cert"]].concat()), "status\n").await;
         assert!(output.contains("Cipher in use is TLS_"), "{output} {error}");
@@ -247,6 +258,73 @@ async fn mariadb_command_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mariadb_command_line_reads_every_type() {
+    let lake = fixture::lake();
+    let server = serve(&lake);
+    let Some(command) = mariadb(&server) else { return };
+    let arguments = ["--xml", "--binary-as-hex"];
+    let (answer, error) = run(command(&arguments), "SELECT * FROM lake.types ORDER BY id;\n").await;
+    let rows: Vec<&str> = answer.split("<row>").skip(1).collect();
+    assert_eq!(rows.len(), 4, "{answer} {error}");
+    for line in include_str!("../clients/expected.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let [row, column, kind, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let row = rows[row.parse::<usize>().unwrap() - 1];
+        let (_, field) = row.split_once(&format!("<field name=\"{column}\"")).expect(line);
+        let (found, _) = field.split_once('\n').expect(line);
+        let found = found.trim_end_matches("</field>").trim_start_matches('>');
+        let number = || found.parse::<f64>().unwrap();
+        let same = match kind {
+            "null" => found == " xsi:nil=\"true\" />",
+            // Six digits of a FLOAT are told.
+            "float" => expected.parse().is_ok_and(|told: f64| (told - number()).abs() <= told.abs() * 1e-5),
+            "double" => expected.parse() == Ok(number()),
+            "bytes" => found.to_lowercase() == format!("0x{expected}"),
+            "datetime" | "time" if found.contains('.') => {
+                found.trim_end_matches('0').trim_end_matches('.') == expected
+            }
+            _ => found == expected,
+        };
+        assert!(same, "{line} is {found}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_command_line_streams() {
+    let lake = fixture::lake();
+    let server = serve(&lake);
+    let Some(command) = mariadb(&server) else { return };
+    let mut client = command(&["--quick", "--unbuffered", "--skip-column-names"]);
+    client.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut client = client.spawn().unwrap();
+    let processes = [client.id().unwrap(), server.id()];
+    let mut stdin = client.stdin.take().unwrap();
+    let mut lines = BufReader::new(client.stdout.take().unwrap()).lines();
+    stdin.write_all(b"SELECT 'begin';\n").await.unwrap();
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("begin"));
+    let before = processes.map(memory_peak);
+    let large = "SELECT REPEAT('x', 1000) FROM lake.numbers a, lake.numbers b WHERE b.n < 100;\n";
+    stdin.write_all(large.as_bytes()).await.unwrap();
+    for _ in 0..100_000 {
+        assert_eq!(lines.next_line().await.unwrap().map(|line| line.len()), Some(1000));
+    }
+    check_growth(processes, before, "mariadb");
+}
+
+/// The command line as `ann` at a server, to which arguments are given.
+fn mariadb(server: &Program) -> Option<impl Fn(&[&str]) -> Command> {
+    let mariadb = program("mariadb", &[])?;
+    let port = format!("--port={}", server.address.port());
+    Some(move |arguments: &[&str]| {
+        let mut command = Command::new(&mariadb);
+        command.args(["--no-defaults", "--host=127.0.0.1", "--user=ann", "--password=correct horse"]);
+        command.arg(&port).args(arguments);
+        command
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mysqladmin() {
     let Some(mysqladmin) = program("mysqladmin", &[]) else { return };
     let lake = fixture::lake();
@@ -258,89 +336,13 @@ async fn mysqladmin() {
         (&["processlist"], "| show processlist"),
         (&["variables"], "| max_allowed_packet "),
         (&["extended-status"], "| Threads_connected "),
-        (&["--compress", "--count=2", "--sleep=0", "status"], "Threads: "),
+        (&["--count=2", "--sleep=0", "status", "--compress"][..if encrypts() { 4 } else { 3 }], "Threads: "),
     ] {
         let mut command = Command::new(&mysqladmin);
         command.args(["--no-defaults", "--host=127.0.0.1", "--user=ann", "--password=correct horse"]);
         command.arg(format!("--port={}", server.address.port())).args(arguments);
         let (output, error) = run(command, "").await;
         assert!(output.to_lowercase().contains(&expected.to_lowercase()), "{arguments:?}: {output} {error}");
-    }
-}
-
-/// The Rust driver, which is linked into the tests: what the others tell by a script.
-#[tokio::test(flavor = "multi_thread")]
-async fn mysql_async() {
-    let lake = fixture::lake();
-    let server = serve(&lake);
-    let login = |password| Conn::new(options(server.address).user(Some(USER)).pass(Some(password)));
-    let error = login("wrong").await.unwrap_err().to_string();
-    assert!(error.contains("ERROR 1045 (28000)"), "{error}");
-    let mut client = login(PASSWORD).await.unwrap();
-
-    let all = "SELECT * FROM lake.types ORDER BY id";
-    let prepared: Vec<Row> = client.exec(all, ()).await.unwrap();
-    let text: Vec<Row> = client.query(all).await.unwrap();
-    for (rows, way) in [(&text, "text"), (&prepared, "prepared")] {
-        assert_eq!(rows.len(), 4);
-        for line in include_str!("../clients/expected.tsv").lines().filter(|line| !line.starts_with('#')) {
-            let [row, column, kind, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
-                panic!("{line}")
-            };
-            let value = &rows[row.parse::<usize>().unwrap() - 1][column];
-            assert!(same(kind, expected, value), "{way}: {line} is {value:?}");
-        }
-    }
-    let columns: Vec<String> =
-        prepared[0].columns_ref().iter().map(|column| column.name_str().into()).collect();
-    let tests: Vec<String> = columns.iter().map(|column| format!("{column} <=> ?")).collect();
-    let statement = format!("SELECT {} FROM lake.types WHERE id = ?", tests.join(", "));
-    for row in prepared {
-        let mut values = row.unwrap();
-        values.push(values[0].clone());
-        let answer: Row = client.exec_first(&*statement, values).await.unwrap().unwrap();
-        for (column, taken) in columns.iter().zip(answer.unwrap()) {
-            assert_eq!(taken, Value::Int(1), "{column} is taken for something else");
-        }
-    }
-    for (statement, expected) in
-        [("SELECT * FROM lake.missing", "ERROR 1146 (42S02)"), ("SELEC 1", "ERROR 1064 (42000)")]
-    {
-        let error = client.query_drop(statement).await.unwrap_err().to_string();
-        assert!(error.contains(expected), "{error}");
-    }
-}
-
-/// Whether the driver's value is the expected one, by the text or the binary protocol.
-fn same(kind: &str, expected: &str, value: &Value) -> bool {
-    let without_zeros = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
-    };
-    let (float, double): (Option<f32>, Option<f64>) = (expected.parse().ok(), expected.parse().ok());
-    match (kind, value) {
-        ("null", value) => *value == Value::NULL,
-        ("float", Value::Float(number)) => Some(*number) == float,
-        ("float" | "double", Value::Double(number)) => Some(*number) == double,
-        ("bytes", Value::Bytes(bytes)) => {
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>() == expected
-        }
-        // Six digits of a FLOAT are told.
-        ("float", Value::Bytes(bytes)) => {
-            let told: f32 = String::from_utf8_lossy(bytes).parse().unwrap();
-            float.is_some_and(|float| (told - float).abs() <= float * 1e-5)
-        }
-        ("double", Value::Bytes(bytes)) => String::from_utf8_lossy(bytes).parse().ok() == double,
-        ("date" | "datetime" | "time", value) => {
-            let shown = value.as_sql(true);
-            let shown = shown.trim_matches('\'');
-            // The driver shows midnight without a time, and hours with three digits.
-            let date = expected.strip_suffix(" 00:00:00").unwrap_or(expected);
-            let hours = shown.strip_prefix('0').filter(|_| shown.find(':') == Some(3)).unwrap_or(shown);
-            [expected, date].contains(&&*without_zeros(hours))
-        }
-        ("integer" | "decimal" | "text", value) => value.as_sql(true).trim_matches('\'') == expected,
-        _ => false,
     }
 }
 
