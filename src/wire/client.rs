@@ -36,16 +36,17 @@ pub struct Client<'a, W> {
 }
 
 impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
-    /// A client at the beginning of its session. Its prepared statements may take so many bytes.
+    /// A client at the beginning of its session. Neither the texts of its prepared statements nor what it sends ahead for
+    /// them may take more bytes than one packet.
     pub fn new(
         replies: &'a mut Replies<W>,
         session: Session,
         engine: Arc<Engine>,
         user: String,
-        statement_bytes_max: usize,
+        packet_bytes_max: usize,
     ) -> Self {
         let multi_statements = replies.capabilities.contains(CapabilityFlags::CLIENT_MULTI_STATEMENTS);
-        let statements = Statements::new(statement_bytes_max);
+        let statements = Statements::new(packet_bytes_max);
         Self { replies, session, engine, user, statements, multi_statements }
     }
 

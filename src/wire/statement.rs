@@ -13,6 +13,12 @@ use crate::engine::session::Prepared;
 /// is for the whole server.
 const STATEMENTS_MAX: usize = 16_382;
 
+/// Bytes of their texts, together. What is kept of a text that was parsed takes up to 250 times as much.
+const TEXT_BYTES_MAX: usize = 4 << 20;
+
+/// What a parameter's long data takes beside its bytes, at least.
+const LONG_DATA_BYTES: usize = 64;
+
 /// The protocol counts parameters in two bytes.
 const PARAMETERS_MAX: usize = 65_535;
 
@@ -21,9 +27,12 @@ const PARAMETERS_MAX: usize = 65_535;
 pub struct Statements {
     by_id: HashMap<u32, Statement>,
     last_id: u32,
-    /// Bytes of all texts and long data, which the connection's `max_allowed_packet` limits together.
-    bytes: usize,
-    bytes_max: usize,
+    /// Bytes of all texts.
+    text_bytes: usize,
+    text_bytes_max: usize,
+    /// Bytes of all long data, which is limited as if it were one packet.
+    long_data_bytes: usize,
+    long_data_bytes_max: usize,
 }
 
 /// A prepared statement and what the client has sent for it so far.
@@ -41,9 +50,10 @@ pub struct Statement {
 }
 
 impl Statements {
-    /// No statements. All of them together may take so many bytes.
-    pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, ..Self::default() }
+    /// No statements. Neither their texts nor their long data may take more bytes than one packet.
+    pub fn new(packet_bytes_max: usize) -> Self {
+        let text_bytes_max = packet_bytes_max.min(TEXT_BYTES_MAX);
+        Self { text_bytes_max, long_data_bytes_max: packet_bytes_max, ..Self::default() }
     }
 
     /// Keeps a statement and gives it a number.
@@ -51,8 +61,8 @@ impl Statements {
         if prepared.parameters > PARAMETERS_MAX {
             return Err(Error::TooManyParameters);
         }
-        let bytes = self.bytes + prepared.sql.len();
-        if self.by_id.len() >= STATEMENTS_MAX || bytes > self.bytes_max {
+        let text_bytes = self.text_bytes + prepared.sql.len();
+        if self.by_id.len() >= STATEMENTS_MAX || text_bytes > self.text_bytes_max {
             return Err(Error::TooManyStatements(self.by_id.len()));
         }
         // Some clients use the highest numbers as marks of their own.
@@ -60,7 +70,7 @@ impl Statements {
         while self.by_id.contains_key(&self.last_id) {
             self.last_id += 1;
         }
-        self.bytes = bytes;
+        self.text_bytes = text_bytes;
         let statement = Statement {
             prepared,
             types: Vec::new(),
@@ -79,22 +89,25 @@ impl Statements {
 
     /// Adds to a parameter's value.
     pub fn add_long_data(&mut self, id: u32, parameter: u16, data: &[u8]) {
-        let room = self.bytes_max - self.bytes;
+        let room = self.long_data_bytes_max - self.long_data_bytes;
         let Some(statement) = self.by_id.get_mut(&id) else { return };
+        let begun = statement.long_data.contains_key(&parameter);
+        let bytes = data.len() + if begun { 0 } else { LONG_DATA_BYTES };
         if usize::from(parameter) >= statement.prepared.parameters {
             statement.long_data_error = Some(Error::WrongArguments("mysqld_stmt_send_long_data"));
-        } else if data.len() > room {
+        } else if bytes > room {
             statement.long_data_error = Some(Error::ParameterTooLarge);
         } else {
             statement.long_data.entry(parameter).or_default().extend_from_slice(data);
-            self.bytes += data.len();
+            self.long_data_bytes += bytes;
         }
     }
 
     /// Forgets what was sent ahead for a statement.
     pub fn forget_long_data(&mut self, id: u32) {
         if let Some(statement) = self.by_id.get_mut(&id) {
-            self.bytes -= statement.long_data.drain().map(|(_, data)| data.len()).sum::<usize>();
+            self.long_data_bytes -= long_data_bytes(statement);
+            statement.long_data.clear();
             statement.long_data_error = None;
         }
     }
@@ -102,14 +115,19 @@ impl Statements {
     /// Forgets all statements.
     pub fn clear(&mut self) {
         self.by_id.clear();
-        self.bytes = 0;
+        (self.text_bytes, self.long_data_bytes) = (0, 0);
     }
 
     /// Forgets a statement, if there is one.
     pub fn close(&mut self, id: u32) {
         self.forget_long_data(id);
         if let Some(statement) = self.by_id.remove(&id) {
-            self.bytes -= statement.prepared.sql.len();
+            self.text_bytes -= statement.prepared.sql.len();
         }
     }
+}
+
+/// What a statement's long data takes.
+fn long_data_bytes(statement: &Statement) -> usize {
+    statement.long_data.values().map(|data| LONG_DATA_BYTES + data.len()).sum()
 }
