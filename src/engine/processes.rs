@@ -47,6 +47,8 @@ pub struct Row {
     pub state: &'static str,
     /// The statement.
     pub info: Option<String>,
+    /// What the client told of itself when it connected, `program_name` for one.
+    pub attributes: Arc<BTreeMap<String, String>>,
 }
 
 impl Processes {
@@ -122,6 +124,7 @@ impl Process {
             seconds: (now - activity.since).num_seconds().max(0),
             state: activity.state,
             info: activity.statement.clone(),
+            attributes: Arc::clone(&self.login.attributes),
         }
     }
 }

@@ -76,7 +76,7 @@ pub struct Login {
     /// Whether the user may make, change and refresh views; `root` may always.
     pub admin: bool,
     /// The connection attributes that the client sent (`program_name` and others).
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Arc<BTreeMap<String, String>>,
     /// How the connection is encrypted, if it is.
     pub encryption: Option<Encryption>,
     /// Whether a person sits there: then `interactive_timeout` counts.

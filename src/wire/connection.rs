@@ -271,7 +271,7 @@ impl Connection {
             admin: self.shared.users.users().is_admin(&request.user),
             host: self.peer.host(),
             address: self.peer.to_string(),
-            attributes: request.attributes.clone(),
+            attributes: Arc::clone(&request.attributes),
             encryption: self.encryption.clone(),
             interactive: self.replies.capabilities.contains(CapabilityFlags::CLIENT_INTERACTIVE),
         }

@@ -10,6 +10,7 @@
 //! It must not know sessions or commands, nor how the bytes are encrypted: only whether somebody else may read them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mysql_common::constants::{CapabilityFlags, StatusFlags};
@@ -83,7 +84,7 @@ pub struct Request {
     /// The default database; empty when there is none.
     pub database: String,
     /// The connection attributes.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Arc<BTreeMap<String, String>>,
     /// How packets are compressed after the login.
     pub compression: Option<Algorithm>,
     /// The method of the answer; nothing when it is one that the server does not have.
@@ -156,10 +157,12 @@ impl Request {
         }
         if capabilities.contains(CapabilityFlags::CLIENT_CONNECT_ATTRS) && !body.is_empty() {
             let mut pairs = Payload(body.length_encoded_bytes()?);
+            let mut attributes = BTreeMap::new();
             while !pairs.is_empty() {
                 let name = text(pairs.length_encoded_bytes()?);
-                self.attributes.insert(name, text(pairs.length_encoded_bytes()?));
+                attributes.insert(name, text(pairs.length_encoded_bytes()?));
             }
+            self.attributes = Arc::new(attributes);
         }
         Ok(())
     }

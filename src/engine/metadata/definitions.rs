@@ -441,6 +441,18 @@ const TABLES: &[Row] = &[
     ),
     (
         "performance_schema",
+        "session_account_connect_attrs",
+        Source::Server(server::connection_attributes),
+        "PROCESSLIST_ID u64, ATTR_NAME 32, ATTR_VALUE 1024?, ORDINAL_POSITION i32?",
+    ),
+    (
+        "performance_schema",
+        "session_connect_attrs",
+        Source::Server(server::connection_attributes),
+        "PROCESSLIST_ID u64, ATTR_NAME 32, ATTR_VALUE 1024?, ORDINAL_POSITION i32?",
+    ),
+    (
+        "performance_schema",
         "session_status",
         Source::Server(server::session_status),
         "VARIABLE_NAME 64, VARIABLE_VALUE 1024?",

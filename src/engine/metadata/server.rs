@@ -109,6 +109,16 @@ pub fn threads(context: &MetadataContext, rows: &mut Rows) {
     }
 }
 
+/// `performance_schema.session_connect_attrs`: what clients told of themselves when they connected.
+pub fn connection_attributes(context: &MetadataContext, rows: &mut Rows) {
+    for process in context.visible_processes() {
+        for (position, (name, value)) in process.attributes.iter().enumerate() {
+            let position = Cell::Number(position as i128);
+            rows.push(&[u64::from(process.id).into(), name.as_str().into(), value.as_str().into(), position]);
+        }
+    }
+}
+
 /// `mysql.time_zone_name`: what the variable `time_zone` may be set to beside offsets.
 pub fn time_zone_names(_: &MetadataContext, rows: &mut Rows) {
     for (index, zone) in chrono_tz::TZ_VARIANTS.iter().enumerate() {

@@ -25,6 +25,7 @@ async fn context(config: &Config) -> Arc<MetadataContext> {
         seconds: 3,
         state: "",
         info: None,
+        attributes: Arc::new([("program_name".to_owned(), "reports".to_owned())].into()),
     };
     Arc::new(MetadataContext {
         snapshot: catalog.snapshot(),
