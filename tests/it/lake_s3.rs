@@ -84,6 +84,37 @@ async fn listings_that_repeat_are_no_more_rows_and_no_endless_wait() {
     }
 }
 
+/// KILL ends what waits for a store that says nothing, or nothing more, long before the store's own limits do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn statements_that_wait_for_a_store_are_killed() {
+    let lake = fixture::lake();
+    let s3 = S3Server::start().await;
+    s3.put_all(&lake.path(""));
+    let mut config = lake.config();
+    config.lake = "s3://lake/".to_owned();
+    s3.configure(&mut config);
+    be_patient(&mut config);
+    let server = TestServer::start_with(config, Clock::system()).await;
+    let mut other = server.connect().await;
+    for (operation, fault) in
+        [(Operation::List, Fault::Never), (Operation::Get, Fault::Never), (Operation::Get, Fault::Stall(100))]
+    {
+        s3.fail(operation, "numbers", ALWAYS, fault);
+        s3.requests();
+        let mut client = server.connect().await;
+        let id = client.id();
+        let waits = tokio::spawn(async move { client.query_drop("SELECT SUM(n) FROM lake.numbers").await });
+        while !s3.requests().iter().any(|(asked, key)| *asked == operation && key.contains("numbers")) {
+            other.ping().await.unwrap();
+        }
+        other.query_drop(format!("KILL QUERY {id}")).await.unwrap();
+        let error = waits.await.unwrap().unwrap_err().to_string();
+        assert!(error.contains("1317"), "{operation:?} {fault:?}: {error}");
+        s3.heal();
+    }
+    assert_eq!(answer(&mut other, "SELECT COUNT(*) FROM lake.numbers").await, ["[Bytes(\"1000\")]"]);
+}
+
 /// Waits as in earnest: no answer is due to fail here for its time, however busy the machine is.
 fn be_patient(config: &mut Config) {
     for store in config.stores.values_mut() {

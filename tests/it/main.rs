@@ -43,5 +43,6 @@ mod wire_limits;
 mod wire_local;
 mod wire_login;
 mod wire_protocol;
+mod wire_status;
 mod wire_tls;
 mod wire_tracking;

@@ -1,6 +1,8 @@
 //! Queries over more than they may keep in memory: right answers by way of the disk, or a clean error.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use lakefront::clock::Clock;
@@ -134,6 +136,45 @@ async fn a_query_that_needs_more_disk_than_it_may_use_fails_and_leaves_none_used
     let count: Option<i64> = client.query_first("SELECT COUNT(*) FROM lake.big").await.unwrap();
     assert_eq!(count, Some(ROWS));
     server.stop().await;
+}
+
+/// The rest of its rows is on the disk while nobody reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sort_that_has_spilled_is_killed_and_leaves_no_files() {
+    let (lake, server) = server(|config| config.memory = "16MiB".parse().unwrap()).await;
+    let spilled = || bytes_below(&lake.home().join("spill"));
+    let (mut client, mut other) = (server.connect().await, server.connect().await);
+    let id = client.id();
+    let mut rows = client.query_iter("SELECT k, text, pair FROM lake.big ORDER BY text").await.unwrap();
+    assert!(rows.next().await.unwrap().is_some());
+    assert!(spilled() > 0);
+    other.query_drop(format!("KILL QUERY {id}")).await.unwrap();
+    let end = loop {
+        match rows.next().await {
+            Ok(Some(_)) => {}
+            end => break end,
+        }
+    };
+    assert_eq!(code(end), 1317);
+    let gone = async {
+        while spilled() > 0 {
+            other.ping().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("the files stay");
+    server.stop().await;
+}
+
+/// Bytes of all files in a directory and below it.
+fn bytes_below(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
+    let bytes = entries.map_while(Result::ok).map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_below(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        // It went in this moment.
+        Err(_) => 0,
+    });
+    bytes.sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -155,6 +155,17 @@ async fn commands_that_are_not_statements() {
     let columns: Vec<_> = [soon(client.packet()).await, soon(client.packet()).await].into();
     assert!(columns.iter().all(|packet| matches!(packet, Packet::Other(_))), "{columns:?}");
     assert_eq!(soon(client.packet()).await, Packet::End(AUTOCOMMIT));
+    client.command(0x04, b"nothing\0").await;
+    assert!(matches!(soon(client.packet()).await, Packet::Error(1146, _)));
+    client.command(0x0A, b"").await;
+    let processes = soon(client.result()).await;
+    assert_eq!((&processes[0], processes.len()), (&Packet::Other(vec![8]), 11));
+    let mut other = server.connect().await;
+    client.command(0x0C, &other.id().to_le_bytes()).await;
+    assert_eq!(soon(client.packet()).await, Packet::Ok);
+    soon(async { while other.ping().await.is_ok() {} }).await;
+    client.command(0x0C, &[0xFF; 4]).await;
+    assert!(matches!(soon(client.packet()).await, Packet::Error(1094, _)));
 
     assert_eq!(soon(client.query("SET @x = 1")).await, [Packet::Ok]);
     client.command(0x1F, b"").await;
