@@ -1,13 +1,13 @@
 # `make demo` shows it, `make test` tests it, `make lint` judges the code, `make clean` forgets; `make test-differential`
 # compares random statements with a MariaDB server, `ORACLE=user@host:port`; `make test-faults` kills refreshes and servers
 # 300 times each and plays new games of changes against views for about an hour; `make test-apps` uses the sample lake with
-# Superset, SQLAlchemy, pandas, Polars and mycli.
+# Superset, SQLAlchemy, pandas, Polars and mycli; `make fuzz TARGET=packets` searches for bytes that hurt a parser.
 
 CARGO_TARGET_DIR ?= target
 export CARGO_TARGET_DIR
 VENV := $(abspath $(CARGO_TARGET_DIR))/venv
 
-.PHONY: demo test test-differential test-faults test-apps lint clients clean
+.PHONY: demo test test-differential test-faults test-apps fuzz lint clients clean
 
 # Makes the sample lake in ./lakefront-demo if it is not there, and serves it.
 demo:
@@ -44,6 +44,17 @@ $(APPS)/%/installed: tests/apps/requirements-%.txt
 	python3 -m venv $(APPS)/$*
 	$(APPS)/$*/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+# docs/fuzzing.md names the targets. What a run finds of new paths stays in tests/fuzz/corpus for the next one.
+TARGET ?= packets
+SECONDS ?= 60
+fuzz:
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	mkdir -p tests/fuzz/corpus/$(TARGET) tests/fuzz/artifacts/$(TARGET)
+	RUSTC_WRAPPER=$(abspath tests/fuzz/rustc) cargo build --manifest-path tests/fuzz/Cargo.toml --bin $(TARGET)
+	$(CARGO_TARGET_DIR)/debug/$(TARGET) tests/fuzz/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET) \
+	    -artifact_prefix=tests/fuzz/artifacts/$(TARGET)/ -max_total_time=$(SECONDS) -max_len=2000 -rss_limit_mb=2048 \
+	    -timeout=10 -print_final_stats=1
 
 lint:
 	cargo fmt --check

@@ -315,6 +315,16 @@ pub struct Prepared {
     pub(super) _counted: Arc<()>,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Prepared {
+    /// A statement that nobody can run, for tests of who keeps it.
+    pub fn unplanned(sql: String, parameters: usize) -> Self {
+        let parsed =
+            super::dialect::parse("DO 1", super::dialect::Mode::default()).expect("it is a statement");
+        Self { sql, parameters, columns: Vec::new(), parsed, _counted: Arc::default() }
+    }
+}
+
 impl Session {
     /// Who asks, as errors name them: `user'@'host`.
     pub(super) fn account(&self) -> String {

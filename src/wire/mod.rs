@@ -38,6 +38,8 @@ mod transport;
 
 pub mod tls;
 
+#[cfg(any(test, fuzzing))]
+pub mod parsers;
 #[cfg(test)]
 mod tests;
 

@@ -125,6 +125,15 @@ impl Statements {
             self.text_bytes -= statement.prepared.sql.len();
         }
     }
+
+    /// Asserts that what is counted is what is there, and within its limits.
+    #[cfg(any(test, fuzzing))]
+    pub fn check(&self) {
+        let text_bytes: usize = self.by_id.values().map(|statement| statement.prepared.sql.len()).sum();
+        assert!(self.text_bytes == text_bytes && text_bytes <= self.text_bytes_max);
+        let long_data_bytes: usize = self.by_id.values().map(long_data_bytes).sum();
+        assert!(self.long_data_bytes == long_data_bytes && long_data_bytes <= self.long_data_bytes_max);
+    }
 }
 
 /// What a statement's long data takes.

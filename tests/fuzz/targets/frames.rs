@@ -1,0 +1,5 @@
+//! Compressed frames, zlib and zstd, in segments of any length.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lakefront::wire::parsers::frames(bytes));
