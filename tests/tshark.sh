@@ -11,7 +11,7 @@
 set -euo pipefail
 
 capture=$(mktemp --suffix=.pcap)
-trap 'rm -f "$capture" "$capture.log"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -f "$capture" "$capture.log"' EXIT
 
 # Listens while a command runs.
 record() { # FILTER COMMAND…
