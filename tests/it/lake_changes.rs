@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use lakefront::clock::Clock;
@@ -115,7 +116,7 @@ async fn change(lake: &Lake, answers: &AtomicU64, errors: &AtomicU64) -> BTreeMa
         let number = random.random_range(0..FILES);
         match random.random_range(0..6) {
             // As writers should: the whole file at once. It is as long as the one before.
-            0..=2 => drop(lake.file(&path(number), file_of(version(number, change)))),
+            0..=2 => replace(lake, number, change),
             // In place: cut, then written. What is as long, and written in the same tick of the clock, would be the same
             // to everybody.
             kind @ (3 | 4) => {
@@ -133,15 +134,22 @@ async fn change(lake: &Lake, answers: &AtomicU64, errors: &AtomicU64) -> BTreeMa
         // A broken lake that is mended has an answer, however slow the machine.
         if change % 8 == 0 {
             for number in 0..FILES {
-                lake.file(&path(number), file_of(version(number, change)));
+                replace(lake, number, change);
             }
             one_more(|| answers.load(Ordering::Relaxed)).await;
         }
     }
     for number in 0..FILES {
-        lake.file(&path(number), file_of(version(number, CHANGES + 1)));
+        replace(lake, number, CHANGES + 1);
     }
     (0..FILES).map(|number| (number, CHANGES + 1)).collect()
+}
+
+/// Puts a whole file in the place of another, as long as that. It has a time of its own: where files follow each other
+/// in one tick of the clock, the second may be the first to everybody, because it is given the same inode.
+fn replace(lake: &Lake, number: i64, change: i64) {
+    let bytes = file_of(version(number, change));
+    lake.file_of_time(&path(number), bytes, UNIX_EPOCH + Duration::from_secs(change as u64));
 }
 
 /// Until the count has grown.

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arrow::array::RecordBatch;
 use lakefront::clock::Clock;
@@ -51,21 +51,27 @@ impl Lake {
 
     /// Writes any file of the lake, with its folders; whole or not at all.
     pub fn file(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
-        write_whole(&self.path(path), bytes.as_ref());
+        write_whole(&self.path(path), bytes.as_ref(), None);
+        self
+    }
+
+    /// As [`Self::file`], and it says that it was written then.
+    pub fn file_of_time(&self, path: &str, bytes: impl AsRef<[u8]>, modified: SystemTime) -> &Self {
+        write_whole(&self.path(path), bytes.as_ref(), Some(modified));
         self
     }
 
     /// Writes a table file. Its `location` is relative to the lake.
     pub fn table(&self, database: &str, table: &str, yaml: &str) -> &Self {
         let path = self.directory.path().join("catalog").join(database).join(format!("{table}.yaml"));
-        write_whole(&path, yaml.as_bytes());
+        write_whole(&path, yaml.as_bytes(), None);
         self
     }
 
     /// Writes a view file.
     pub fn view(&self, database: &str, view: &str, sql: &str) -> &Self {
         let path = self.directory.path().join("sql").join(database).join(format!("{view}.sql"));
-        write_whole(&path, sql.as_bytes());
+        write_whole(&path, sql.as_bytes(), None);
         self
     }
 
@@ -85,11 +91,14 @@ impl Lake {
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) {
+fn write_whole(path: &Path, bytes: &[u8], modified: Option<SystemTime>) {
     let directory = path.parent().unwrap();
     std::fs::create_dir_all(directory).unwrap();
     let mut file = tempfile::Builder::new().prefix(".").suffix(".writing").tempfile_in(directory).unwrap();
     std::io::Write::write_all(&mut file, bytes).unwrap();
+    if let Some(modified) = modified {
+        file.as_file().set_modified(modified).unwrap();
+    }
     file.persist(path).unwrap();
 }
 
