@@ -69,6 +69,14 @@ impl Memory {
         self.server.reserved()
     }
 
+    /// Room for what is made of a statement's text until it runs.
+    pub fn for_text(&self, text: &str) -> Result<MemoryReservation> {
+        let server = Arc::clone(&self.server) as Arc<dyn MemoryPool>;
+        let room = MemoryConsumer::new("the text of a statement").register(&server);
+        room.try_grow(words(text) * BYTES_PER_WORD)?;
+        Ok(room)
+    }
+
     /// The environment of one query, with its own limit inside the server's.
     pub fn for_query(&self) -> Result<(Arc<RuntimeEnv>, Arc<QueryPool>)> {
         let pool = Arc::new(QueryPool {
@@ -141,6 +149,16 @@ const BYTES_PER_MERGE_MAX: usize = 10 << 20;
 /// A merge takes all files that fit; it must leave something to the operators that still read.
 const BYTES_PER_MERGED_FILE: usize = 8 << 20;
 const FILES_PER_MERGE_MIN: usize = 8;
+
+/// What a word of a statement takes at most, as a token, in the tree, and in the plan that is made of it.
+const BYTES_PER_WORD: usize = 1_000;
+
+/// How many names, numbers and strings a text has, about; what is in strings counts, too.
+fn words(text: &str) -> usize {
+    let ends = |byte: u8| byte.is_ascii_whitespace() || b"(),;=<>+-*/%|&^~!".contains(&byte);
+    let mut before = true;
+    text.bytes().filter(|byte| std::mem::replace(&mut before, ends(*byte)) && !ends(*byte)).count()
+}
 
 /// Makes a directory for spill files and removes what a server that was killed left in it, unless another
 /// server uses it now.

@@ -34,6 +34,7 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
             session.state.forget_warnings();
             return select(session, token, asked).await;
         }
+        let _room = session.engine.memory.for_text(sql)?;
         let parsed = parse(session, sql).await?;
         answer(session, token, parsed, Some(sql), &[]).await
     });
@@ -55,6 +56,7 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
     let token = receive(session, "Prepare", sql);
     let life = Arc::clone(token.life());
     let outcome = life.interrupt().race(async {
+        let _room = session.engine.memory.for_text(sql)?;
         let parsed = parse(session, sql).await?;
         if parsed.parameters > usize::from(u16::MAX) {
             return Err(Error::TooManyPlaceholders);

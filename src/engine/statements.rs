@@ -143,6 +143,7 @@ pub async fn prepare(session: &mut Session, life: &Life, name: String, text: ast
         Ok(ScalarValue::Utf8(Some(sql))) => sql,
         _ => return Err(Error::Syntax { near: "NULL".into(), line: 1 }),
     };
+    let _room = session.engine.memory.for_text(&sql)?;
     let parsed = query::parse(session, &sql).await?;
     if matches!(
         parsed.statement,

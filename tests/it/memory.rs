@@ -127,6 +127,19 @@ async fn what_cannot_spill_fails_and_the_next_query_has_its_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_needs_more_than_the_memory_is_not_read_and_the_next_one_is() {
+    let (_lake, server) = server(|_| {}).await;
+    let mut client = server.connect().await;
+    let among = |count| format!("SELECT 7 IN ({})", vec!["1"; count].join(","));
+    for _ in 0..2 {
+        assert_eq!(code(client.query_drop(among(100_000)).await), 1038);
+        assert_eq!(code(client.prep(among(100_000)).await), 1038);
+        let found: Option<i64> = client.query_first(among(10_000)).await.unwrap();
+        assert_eq!(found, Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_needs_more_disk_than_it_may_use_fails_and_leaves_none_used() {
     let (_lake, server) = server(|config| config.spill.limit = "1MiB".parse().unwrap()).await;
     let mut client = server.connect().await;
