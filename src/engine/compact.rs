@@ -3,21 +3,21 @@
 //! The texts of a batch point into pages of the file that was read. Pages are shared by many batches, and what
 //! keeps batches counts each of them with whole pages, many times what it shows. It must not know who keeps them.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, StringViewType};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
+
+use super::passing::{self, Pass};
 
 /// Bytes that are not worth a copy.
 const WASTE_BYTES_MAX: usize = 16 << 10;
@@ -33,7 +33,7 @@ impl PhysicalOptimizerRule for CompactTexts {
             let shares = plan.children().is_empty() || plan.downcast_ref::<RepartitionExec>().is_some();
             let texts = plan.schema().fields().iter().any(|field| is_view(field.data_type()));
             Ok(match shares && texts {
-                true => Transformed::yes(Arc::new(Compacting { input: plan }) as _),
+                true => Transformed::yes(passing::above(&plan, Compacting)),
                 false => Transformed::no(plan),
             })
         });
@@ -51,49 +51,16 @@ impl PhysicalOptimizerRule for CompactTexts {
 
 /// Hands its input's batches on, without the parts of pages that they do not show.
 #[derive(Clone, Debug)]
-struct Compacting {
-    input: Arc<dyn ExecutionPlan>,
-}
+struct Compacting;
 
-impl DisplayAs for Compacting {
-    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("CompactingExec")
-    }
-}
+impl Pass for Compacting {
+    const NAME: &'static str = "CompactingExec";
 
-impl ExecutionPlan for Compacting {
-    fn name(&self) -> &str {
-        "CompactingExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn start(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self { input: children.swap_remove(0) }))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
+        input: impl FnOnce() -> Result<SendableRecordBatchStream>,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = input()?;
         let schema = input.schema();
         let compacted = input.map(|batch| compact(&batch?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, compacted)))

@@ -8,17 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use datafusion::common::Result;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
-};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::{StreamExt, stream};
 
 use super::dialect::statement::Page;
+use super::passing::{self, Pass};
 
 /// A plan that shows a page of its input's rows and adds the number of the others to `beyond`.
 pub fn counted(input: Arc<dyn ExecutionPlan>, page: Page, beyond: &Arc<AtomicU64>) -> Arc<dyn ExecutionPlan> {
@@ -26,59 +23,27 @@ pub fn counted(input: Arc<dyn ExecutionPlan>, page: Page, beyond: &Arc<AtomicU64
         1 => input,
         _ => Arc::new(CoalescePartitionsExec::new(input)) as _,
     };
-    Arc::new(Counting { input, page, beyond: Arc::clone(beyond) })
+    passing::above(&input, Counting { page, beyond: Arc::clone(beyond) })
 }
 
 #[derive(Clone, Debug)]
 struct Counting {
-    input: Arc<dyn ExecutionPlan>,
     page: Page,
     beyond: Arc<AtomicU64>,
 }
 
-impl DisplayAs for Counting {
-    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "FoundRowsExec: skip={}, fetch={}", self.page.skip, self.page.rows)
-    }
-}
+impl Pass for Counting {
+    const NAME: &'static str = "FoundRowsExec";
 
-impl ExecutionPlan for Counting {
-    fn name(&self) -> &str {
-        "FoundRowsExec"
+    fn show(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: skip={}, fetch={}", Self::NAME, self.page.skip, self.page.rows)
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn start(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self {
-            input: children.swap_remove(0),
-            page: self.page,
-            beyond: Arc::clone(&self.beyond),
-        }))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
+        input: impl FnOnce() -> Result<SendableRecordBatchStream>,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = input()?;
         let schema = input.schema();
         let state = (input, Seen { page: self.page, rows: 0, shown: 0 }, Arc::clone(&self.beyond));
         let shown = stream::unfold(state, |(mut input, mut seen, beyond)| async move {

@@ -21,6 +21,7 @@ mod wildcards;
 mod compact;
 mod life;
 mod light;
+mod passing;
 mod planner;
 mod plans;
 mod recursion;

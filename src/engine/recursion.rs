@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 
 use super::error::Error;
 use super::functions::Context;
+use super::passing::{self, Pass};
 
 /// Puts a [`Counted`] above the part of a recursive query that recurs.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ impl PhysicalOptimizerRule for LimitRecursion {
                 return Ok(Transformed::no(plan));
             };
             let recurring =
-                Counted { input: Arc::clone(query.recursive_term()), iterations: Arc::default(), most };
+                passing::above(query.recursive_term(), Counted { iterations: Arc::default(), most });
             let limited = RecursiveQueryExec::try_new(
                 query.name().to_owned(),
                 query.schema(),
                 Arc::clone(query.static_term()),
-                Arc::new(recurring),
+                recurring,
                 query.is_distinct(),
             )?;
             Ok(Transformed::yes(Arc::new(limited) as Arc<dyn ExecutionPlan>))
@@ -59,57 +59,28 @@ impl PhysicalOptimizerRule for LimitRecursion {
 }
 
 /// Counts how often its input is started: once for each iteration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Counted {
-    input: Arc<dyn ExecutionPlan>,
     /// Shared with the copies that each iteration makes.
     iterations: Arc<AtomicU64>,
     most: u64,
 }
 
-impl DisplayAs for Counted {
-    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "CountedExec: most={}", self.most)
-    }
-}
+impl Pass for Counted {
+    const NAME: &'static str = "CountedExec";
 
-impl ExecutionPlan for Counted {
-    fn name(&self) -> &str {
-        "CountedExec"
+    fn show(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: most={}", Self::NAME, self.most)
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn start(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let iterations = Arc::clone(&self.iterations);
-        Ok(Arc::new(Self { input: children.swap_remove(0), iterations, most: self.most }))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        input: impl FnOnce() -> Result<SendableRecordBatchStream>,
+    ) -> Result<SendableRecordBatchStream> {
         let iterations = self.iterations.fetch_add(1, Ordering::Relaxed) + 1;
         if iterations > self.most {
             return Err(Error::RecursionDepth(iterations).into());
         }
-        self.input.execute(partition, context)
+        input()
     }
 }

@@ -3,7 +3,6 @@
 //! DataFusion yields where data enters a plan. A join can make billions of rows of one batch that entered,
 //! and would keep its thread for all of them. It must not know what is joined.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,17 +12,16 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::physical_plan::unnest::UnnestExec;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, RecordBatchStream,
-};
 use futures::{Stream, StreamExt};
+
+use super::passing::{self, Pass};
 
 /// How long a stream may keep its thread.
 const SLICE: Duration = Duration::from_millis(10);
@@ -42,12 +40,13 @@ impl PhysicalOptimizerRule for YieldInJoins {
             // A nested loop joins each batch of its right side with all rows of the left before it answers.
             let plan = match plan.downcast_ref::<NestedLoopJoinExec>() {
                 Some(_) => {
-                    let children = plan.children().into_iter().map(Yielding::above).collect();
+                    let children =
+                        plan.children().into_iter().map(|input| passing::above(input, Yielding)).collect();
                     replace_children_if_necessary(plan, children)?
                 }
                 None => plan,
             };
-            Ok(Transformed::yes(Yielding::above(&plan)))
+            Ok(Transformed::yes(passing::above(&plan, Yielding)))
         });
         Ok(wrapped?.data)
     }
@@ -63,55 +62,16 @@ impl PhysicalOptimizerRule for YieldInJoins {
 
 /// Hands its input's batches on, and yields from time to time.
 #[derive(Clone, Debug)]
-struct Yielding {
-    input: Arc<dyn ExecutionPlan>,
-}
+struct Yielding;
 
-impl Yielding {
-    fn above(input: &Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { input: Arc::clone(input) })
-    }
-}
+impl Pass for Yielding {
+    const NAME: &'static str = "YieldingExec";
 
-impl DisplayAs for Yielding {
-    fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("YieldingExec")
-    }
-}
-
-impl ExecutionPlan for Yielding {
-    fn name(&self) -> &str {
-        "YieldingExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
+    fn start(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self { input: children.swap_remove(0) }))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
+        input: impl FnOnce() -> Result<SendableRecordBatchStream>,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = input()?;
         Ok(Box::pin(YieldingStream { input, since: None }))
     }
 }
