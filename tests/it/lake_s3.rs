@@ -15,7 +15,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use crate::fixture;
 use crate::lake_reading::{file_of, rows, scan_group, scan_version};
 use crate::s3::{Fault, Operation, S3Server};
-use crate::server::TestServer;
+use crate::server::{Lake, TestServer};
 
 const FILE: &str = "t/a.parquet";
 const ALWAYS: usize = usize::MAX;
@@ -59,14 +59,7 @@ async fn answers_are_the_same_as_from_disk() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn listings_that_repeat_are_no_more_rows_and_no_endless_wait() {
-    let lake = fixture::lake();
-    let s3 = S3Server::start().await;
-    s3.put_all(&lake.path(""));
-    let mut config = lake.config();
-    config.lake = "s3://lake/".to_owned();
-    s3.configure(&mut config);
-    be_patient(&mut config);
-    let server = TestServer::start_with(config, Clock::system()).await;
+    let (_lake, s3, server) = patient().await;
     let mut client = server.connect().await;
     // A place whose files are listed at once, and one whose folders are.
     for (table, rows) in [("numbers", 1_000), ("events", 60)] {
@@ -87,14 +80,7 @@ async fn listings_that_repeat_are_no_more_rows_and_no_endless_wait() {
 /// KILL ends what waits for a store that says nothing, or nothing more, long before the store's own limits do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statements_that_wait_for_a_store_are_killed() {
-    let lake = fixture::lake();
-    let s3 = S3Server::start().await;
-    s3.put_all(&lake.path(""));
-    let mut config = lake.config();
-    config.lake = "s3://lake/".to_owned();
-    s3.configure(&mut config);
-    be_patient(&mut config);
-    let server = TestServer::start_with(config, Clock::system()).await;
+    let (_lake, s3, server) = patient().await;
     let mut other = server.connect().await;
     for (operation, fault) in
         [(Operation::List, Fault::Never), (Operation::Get, Fault::Never), (Operation::Get, Fault::Stall(100))]
@@ -113,6 +99,19 @@ async fn statements_that_wait_for_a_store_are_killed() {
         s3.heal();
     }
     assert_eq!(answer(&mut other, "SELECT COUNT(*) FROM lake.numbers").await, ["[Bytes(\"1000\")]"]);
+}
+
+/// A server on a store, of which no limit comes before a test's own.
+async fn patient() -> (Lake, S3Server, TestServer) {
+    let lake = fixture::lake();
+    let s3 = S3Server::start().await;
+    s3.put_all(&lake.path(""));
+    let mut config = lake.config();
+    config.lake = "s3://lake/".to_owned();
+    s3.configure(&mut config);
+    be_patient(&mut config);
+    let server = TestServer::start_with(config, Clock::system()).await;
+    (lake, s3, server)
 }
 
 /// Waits as in earnest: no answer is due to fail here for its time, however busy the machine is.

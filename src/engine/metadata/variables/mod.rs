@@ -207,30 +207,12 @@ impl Variables {
 
     fn value(&self, definition: &Definition, global: bool) -> Value {
         let name = definition.stored_name();
-        let own = if global { None } else { self.own.get(name) };
-        let found = match definition.scope {
-            // There is one value only, and every session sees it change at once.
-            Scope::Global => {
-                return self
-                    .globals
-                    .now()
-                    .values
-                    .get(name)
-                    .cloned()
-                    .unwrap_or_else(|| definition.default.value());
-            }
-            _ if global => {
-                return self
-                    .globals
-                    .now()
-                    .values
-                    .get(name)
-                    .cloned()
-                    .unwrap_or_else(|| definition.default.value());
-            }
-            _ => own.or_else(|| self.base.get(name)),
+        // Of a global variable there is one value only, and every session sees it change at once.
+        let found = match global || definition.scope == Scope::Global {
+            true => self.globals.now().values.get(name).cloned(),
+            false => self.own.get(name).or_else(|| self.base.get(name)).cloned(),
         };
-        found.cloned().unwrap_or_else(|| definition.default.value())
+        found.unwrap_or_else(|| definition.default.value())
     }
 
     fn keep(&mut self, name: &'static str, value: Value) {
