@@ -44,11 +44,6 @@ impl Admission {
         }
     }
 
-    /// A turn, if there is one right now.
-    pub fn try_admit(&self) -> Option<Permit> {
-        Arc::clone(&self.running).try_acquire_owned().ok().map(Permit::new)
-    }
-
     /// Waits for a turn, first come, first served. Cancel-safe: a query that stops waiting leaves the queue.
     pub async fn admit(&self) -> Result<Permit> {
         match Arc::clone(&self.running).try_acquire_owned() {

@@ -22,7 +22,7 @@ use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
 use super::functions::locks::SessionLocks;
 use super::functions::session::SessionValues;
-use super::functions::{Context, Moment};
+use super::functions::{Context, Moment, Warnings};
 use super::life::Life;
 use super::metadata::variables::Variables;
 use super::metadata::{self, Counters, MetadataContext};
@@ -31,6 +31,7 @@ use super::planner::{Pinned, Settings, Statement, Strategy, Tables};
 use super::plans::{Asked, Definitions, Made};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
+use super::unpinned::Scans;
 use super::{bind, columns, found, functions, light, names, wildcards};
 use crate::views;
 use crate::views::notes::Notes;
@@ -81,6 +82,8 @@ pub struct Executable {
     pub logical: LogicalPlan,
     /// Algorithms and files chosen.
     pub physical: Arc<dyn ExecutionPlan>,
+    /// What its scans read, when it can run again over the same.
+    pub rows: Option<Scans>,
 }
 
 impl Caller {
@@ -127,14 +130,14 @@ impl Caller {
     }
 
     /// Plans a query on one consistent set of files.
-    pub async fn plan(self: Arc<Self>, asked: Asked, hash_joins: bool) -> Result<Plan> {
+    pub async fn plan(&self, asked: &Asked, hash_joins: bool) -> Result<Plan> {
         let plan = match &asked.known {
-            None => self.plan_by(&asked, Strategy { hash_joins, alone: false }).await?,
+            None => self.plan_by(asked, Strategy { hash_joins, alone: false }).await?,
             Some(known) => {
-                let alone = known.was_light();
-                let mut plan = self.plan_by(&asked, Strategy { hash_joins, alone }).await?;
+                let alone = known.was_light() && asked.query.page.is_none();
+                let mut plan = self.plan_by(asked, Strategy { hash_joins, alone }).await?;
                 if alone && !plan.is_light {
-                    plan = self.plan_by(&asked, Strategy { hash_joins, alone: false }).await?;
+                    plan = self.plan_by(asked, Strategy { hash_joins, alone: false }).await?;
                 }
                 known.note_light(plan.is_light);
                 plan
@@ -148,14 +151,34 @@ impl Caller {
     async fn plan_by(&self, asked: &Asked, strategy: Strategy) -> Result<Plan> {
         let definitions = Definitions::of(&self.engine);
         let tables = self.resolve(&asked.query.tables, strategy).await?;
-        let statement = self.engine.planner.statement(self.settings(strategy));
-        let known = asked.known.as_ref().map_or(Ok(None), |known| known.over(&tables))?;
-        let (logical, physical, columns) = match known {
-            Some((optimized, columns)) => {
+        let known = asked.known.as_ref().and_then(|known| Some((known, known.plan(&tables)?)));
+        let alone = strategy.alone && known.is_some();
+        if let Some((known, plan)) = known.filter(|_| alone)
+            && let Some(executable) = known.ready(plan, &tables).await?
+        {
+            self.tell(&tables.notes);
+            let (columns, reads_lake) = (known.columns.clone(), tables.reads_lake());
+            let executable = self.engine.front.keep(executable);
+            return Ok(Plan { columns, reads_lake, hashes: false, is_light: true, executable });
+        }
+
+        let mut settings = self.settings(Strategy { alone, ..strategy });
+        if alone {
+            settings.context = settings.context.apart();
+        }
+        let mut statement = self.engine.planner.statement(settings);
+        let (logical, physical, columns, scans) = match known {
+            Some((known, plan)) => {
+                let scans = plan.scan(&tables, statement.state()).await?;
+                let optimized = plan.over_scans(&scans)?;
                 let physical = statement.physical(&optimized).await?;
-                (optimized, physical, columns)
+                (optimized, physical, known.columns.clone(), Some(scans))
             }
-            None => self.plan_anew(&statement, asked, definitions, &tables).await?,
+            None => {
+                let (optimized, physical, columns) =
+                    self.plan_anew(&statement, asked, definitions, &tables).await?;
+                (optimized, physical, columns, None)
+            }
         };
         self.tell(&tables.notes);
         let physical = match asked.query.page {
@@ -163,7 +186,9 @@ impl Caller {
             None => physical,
         };
         let (hashes, is_light) = (joins_by_hash(&physical), light::is_light(&physical));
-        let executable = self.engine.front.keep(Executable { statement, logical, physical });
+        let rows = scans.filter(|scans| alone && is_light && scans.are_in_memory());
+        statement.forget_session();
+        let executable = self.engine.front.keep(Executable { statement, logical, physical, rows });
         Ok(Plan { columns, reads_lake: tables.reads_lake(), hashes, is_light, executable })
     }
 
@@ -250,7 +275,7 @@ impl Caller {
         let caller = Arc::new(self.clone());
         let (environment, _pool) = engine.memory.for_query()?;
         let mut batches = engine.front.pull(async move {
-            let plan = caller.plan(query.into(), true).await?;
+            let plan = caller.plan(&query.into(), true).await?;
             plan.executable.start(environment)
         });
         let mut value = None;
@@ -465,6 +490,14 @@ impl Executable {
     /// Starts it; its memory comes from the environment.
     pub fn start(&self, environment: Arc<RuntimeEnv>) -> Result<SendableRecordBatchStream> {
         self.statement.execute(Arc::clone(&self.physical), environment)
+    }
+
+    /// Tells the warnings of a plan that has nothing of its session.
+    pub fn tell(&self, warnings: &Arc<Warnings>) {
+        let own = self.statement.context().map(|context| &context.warnings);
+        if let Some(own) = own.filter(|own| !Arc::ptr_eq(own, warnings)) {
+            own.move_to(warnings);
+        }
     }
 }
 

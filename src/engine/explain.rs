@@ -37,7 +37,8 @@ pub async fn answer(
     let engine = Arc::clone(&caller.engine);
 
     let asked = Asked::from(query);
-    let plan = engine.front.run(Arc::clone(&caller).plan(asked.clone(), true));
+    let planning = (Arc::clone(&caller), asked.clone());
+    let plan = engine.front.run(Box::pin(async move { planning.0.plan(&planning.1, true).await }));
     let plan = interrupt.race(plan).await??;
     let token = token.planned();
     let _permit = match analyze && plan.reads_lake {

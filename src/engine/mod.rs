@@ -24,6 +24,7 @@ mod light;
 mod passing;
 mod planner;
 mod plans;
+mod ready;
 mod recursion;
 mod semijoin;
 mod unpinned;

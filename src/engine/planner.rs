@@ -99,6 +99,10 @@ impl Planner {
         options.optimizer.prefer_hash_join = settings.strategy.hash_joins;
         if settings.strategy.alone {
             options.execution.target_partitions = 1;
+            // Nothing is left to skip of rows in memory; and a plan that runs again must not know what it found before.
+            options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+            options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+            options.optimizer.enable_join_dynamic_filter_pushdown = false;
         }
         if !settings.strategy.hash_joins {
             let limits = self.limits.of_sorting_joins();
@@ -140,7 +144,7 @@ pub struct Settings {
 pub struct Strategy {
     /// False when a hash join ran out of memory before.
     pub hash_joins: bool,
-    /// Whether one thread does it all, because there is little to do.
+    /// Whether one thread does it all, because there is little to do. Then the plan has nothing of its session.
     pub alone: bool,
 }
 
@@ -277,6 +281,21 @@ impl Statement {
             environment,
         );
         Ok(execute_stream(plan, Arc::new(task))?)
+    }
+
+    /// The settings.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// What functions see of it.
+    pub fn context(&self) -> Option<&functions::Context> {
+        self.state.config_options().extensions.get()
+    }
+
+    /// Leaves out the functions that answer from the session: once it is planned, it needs none by name.
+    pub fn forget_session(&mut self) {
+        self.functions = HashMap::new();
     }
 
     /// The settings, to plan more with them.

@@ -6,7 +6,7 @@
 //! is not kept.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow::array::RecordBatch;
@@ -16,15 +16,16 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use moka::sync::Cache;
 
 use super::answer::Column;
-use super::caller::Caller;
+use super::caller::{Caller, Executable};
 use super::dialect::statement::Query;
 use super::error::Result;
-use super::functions;
 use super::metadata::variables::Variables;
 use super::planner::Tables;
+use super::ready::Ready;
 use super::runtime::Kept;
 use super::session::{Engine, State};
 use super::unpinned::Unpinned;
+use super::{functions, ready};
 use crate::{catalog, views};
 
 /// Longer texts are not kept.
@@ -57,6 +58,9 @@ pub struct Known {
     definitions: Definitions,
     /// Of its constants.
     bytes: usize,
+    /// Of the rows that the plans that are ready read.
+    row_bytes: AtomicUsize,
+    ready: Ready,
     /// What it answers with.
     pub columns: Vec<Column>,
     /// What its rows come from.
@@ -114,7 +118,8 @@ impl Default for Plans {
     fn default() -> Self {
         // A plan takes some twenty times what its text does.
         let weigher = |(text, _): &(Box<str>, Option<String>), known: &Arc<Known>| {
-            u32::try_from(4096 + text.len() * 20 + known.bytes).unwrap_or(u32::MAX)
+            let bytes = known.bytes + known.row_bytes.load(Ordering::Relaxed);
+            u32::try_from(4096 + text.len() * 20 + bytes).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().weigher(weigher).max_capacity(BYTES_MAX).build())
     }
@@ -128,7 +133,7 @@ impl Plans {
         }
         let known = self.0.get(&(text.into(), state.database.clone()))?;
         let same = known.variables == state.variables && known.definitions.are_those_of(engine);
-        same.then(|| Asked { query: Arc::clone(&known.query), text: None, known: Some(known) })
+        same.then(|| Asked { query: Arc::clone(&known.query), text: Some(text.into()), known: Some(known) })
     }
 
     /// Keeps what was made of a query, if it lasts. The definitions are those of before it was planned.
@@ -159,12 +164,26 @@ impl Plans {
             variables: state.variables.clone(),
             definitions,
             bytes,
+            row_bytes: AtomicUsize::new(0),
+            ready: Ready::default(),
             columns: columns.to_vec(),
             source,
             light: AtomicBool::new(false),
         };
         self.0.insert((text.clone(), state.database.clone()), Arc::new(known));
         Ok(())
+    }
+
+    /// Keeps a plan that ran to its end, if it can run again.
+    pub fn keep_ready(&self, caller: &Caller, asked: &Asked, plan: Kept<Executable>) {
+        let (Some(known), Some(text)) = (&asked.known, &asked.text) else { return };
+        let Some(rows) = &plan.rows else { return };
+        let bytes = rows.memory_size();
+        known.ready.put(plan);
+        // What a query is weighed with is told when it is put there.
+        if known.row_bytes.swap(bytes, Ordering::Relaxed) != bytes {
+            self.0.insert((text.clone(), caller.state.database.clone()), Arc::clone(known));
+        }
     }
 }
 
@@ -179,12 +198,24 @@ impl Known {
         self.light.store(is_light, Ordering::Relaxed);
     }
 
-    /// The optimized plan over these tables, and what it answers with; None when they have other columns than before.
-    pub fn over(&self, tables: &Tables) -> Result<Option<(LogicalPlan, Vec<Column>)>> {
+    /// The optimized plan, if it would be the same over these tables.
+    pub fn plan(&self, tables: &Tables) -> Option<&Unpinned> {
         match &self.source {
-            Source::Plan(plan) if plan.fits(tables) => Ok(Some((plan.over(tables)?, self.columns.clone()))),
-            Source::Plan(_) | Source::Constants(_) => Ok(None),
+            Source::Plan(plan) => Some(plan).filter(|plan| plan.fits(tables)).map(|plan| &**plan),
+            Source::Constants(_) => None,
         }
+    }
+
+    /// A plan that ran over the rows that `plan` reads of these tables, as it was before it ran.
+    pub async fn ready(&self, plan: &Unpinned, tables: &Tables) -> Result<Option<Executable>> {
+        let Some(ready) = self.ready.take() else { return Ok(None) };
+        let scans = plan.scan(tables, ready.statement.state()).await?;
+        if !ready.rows.as_ref().is_some_and(|rows| rows.are(&scans)) {
+            return Ok(None);
+        }
+        let mut ready = ready.into_inner();
+        ready.physical = ready::unused(&ready.physical)?;
+        Ok(Some(ready))
     }
 }
 

@@ -215,8 +215,8 @@ enum Begun {
     Planned(Box<Plan>, Token<Planned>),
 }
 
-/// Plans a query. One that has little to do is run at once, if it may: another task would take longer to wake than it
-/// takes to run.
+/// Plans a query. One that has little to do is run here, too: another task would take longer to wake than it takes to
+/// run.
 async fn begin(
     caller: Arc<Caller>,
     interrupt: Interrupt,
@@ -224,18 +224,23 @@ async fn begin(
     asked: Asked,
     hash_joins: bool,
 ) -> Result<Begun> {
-    let plan = Arc::clone(&caller).plan(asked, hash_joins).await?;
+    let plan = caller.plan(&asked, hash_joins).await?;
     let token = token.planned();
-    let engine = &caller.engine;
-    let permit = if plan.is_light && plan.reads_lake { engine.admission.try_admit() } else { None };
-    if !plan.is_light || plan.reads_lake && permit.is_none() {
+    if !plan.is_light {
         return Ok(Begun::Planned(Box::new(plan), token));
     }
+    let engine = &caller.engine;
+    let permit = if plan.reads_lake { Some(engine.admission.admit().await?) } else { None };
     let token = token.admitted();
 
     let (environment, pool) = engine.memory.for_query()?;
-    let batches = plan.executable.start(environment)?.try_collect().await?;
+    let batches = plan.executable.start(environment)?.try_collect().await;
+    plan.executable.tell(&caller.state.warnings);
+    let batches = batches?;
     token.life().finish();
+    if !caller.saw_time.load(Ordering::Relaxed) {
+        engine.plans.keep_ready(&caller, &asked, plan.executable);
+    }
 
     let delivery = Delivery {
         caller: Arc::clone(&caller),

@@ -107,6 +107,13 @@ pub struct Kept<T: Send + 'static> {
     runtime: Handle,
 }
 
+impl<T: Send + 'static> Kept<T> {
+    /// The value, of which these threads take no more care.
+    pub fn into_inner(mut self) -> T {
+        self.value.take().expect("it is there until it is dropped")
+    }
+}
+
 impl<T: Send + 'static> Deref for Kept<T> {
     type Target = T;
 

@@ -8,7 +8,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use crate::fixture;
-use crate::server::TestServer;
+use crate::server::{Lake, TestServer};
 
 /// How long a file may take to be read again.
 const SOON: Duration = Duration::from_secs(60);
@@ -125,5 +125,48 @@ async fn only_some_users_change_views() {
     }
     assert_eq!(answer(&mut eve, "SELECT x FROM mart.v").await.unwrap(), ["1"]);
     ann.query_drop("DROP VIEW mart.v").await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_again_of_published_days_is_answered_anew() {
+    let lake = Lake::new();
+    lake.table(
+        "log",
+        "login",
+        "location: login\nformat: csv\npartition_by: { day: date }\ncolumns: { players: int, name: varchar(20) }\n",
+    );
+    lake.file("login/day=2026-09-01/a.csv", "1,2x\n").file("login/day=2026-09-02/a.csv", "2,3y\n");
+    let clock = Clock::fixed("2026-09-10T10:00:00Z".parse().unwrap());
+    let server = TestServer::start_with(lake.config(), clock.clone()).await;
+    let (mut client, mut another) = (server.connect().await, server.connect().await);
+    let view = "CREATE MATERIALIZED VIEW mart.logins PARTITION BY day REFRESH MANUAL \
+                AS SELECT day, players, name FROM log.login";
+    let refresh = "REFRESH MATERIALIZED VIEW mart.logins WITH SYNC MODE";
+    for statement in [view, refresh] {
+        client.query_drop(statement).await.unwrap();
+    }
+
+    let all = "SELECT GROUP_CONCAT(players ORDER BY players) FROM mart.logins";
+    let newest = "SELECT players FROM mart.logins ORDER BY day DESC, players DESC LIMIT 1";
+    let told = "SELECT SUM(name + players) FROM mart.logins";
+    let timed = "SELECT MAX(DATE(CAST(SEC_TO_TIME(players) AS DATETIME))) FROM mart.logins";
+    for (day, expected) in [("2026-09-10", ["1,2", "2", "8"]), ("2026-09-11", ["1,2,7", "7", "24"])] {
+        clock.set(format!("{day}T10:00:00Z").parse().unwrap());
+        for _ in 0..4 {
+            for client in [&mut client, &mut another] {
+                assert_eq!(answer(client, all).await.unwrap(), [expected[0]]);
+                assert_eq!(answer(client, newest).await.unwrap(), [expected[1]]);
+                assert_eq!(answer(client, timed).await.unwrap(), [day]);
+                assert_eq!(answer(client, told).await.unwrap(), [expected[2]]);
+                // Each row's text is told to whoever asked, each time, and only once.
+                let warnings = client.query::<(String, u16, String), _>("SHOW WARNINGS").await.unwrap();
+                assert_eq!(warnings.len(), expected[0].split(',').count(), "{warnings:?}");
+            }
+        }
+        lake.file("login/day=2026-09-02/b.csv", "7,9z\n");
+        client.query_drop("REFRESH TABLE log.login").await.unwrap();
+        client.query_drop(refresh).await.unwrap();
+    }
     server.stop().await;
 }

@@ -154,6 +154,14 @@ impl Assigned {
     }
 }
 
+impl Context {
+    /// The same apart from its session: warnings and what it assigns are its own, and it has no locks.
+    pub fn apart(self) -> Self {
+        let warnings = Arc::new(Warnings::keeping(self.warnings.limit));
+        Self { warnings, locks: None, assigned: Arc::default(), ..self }
+    }
+}
+
 impl Default for Context {
     fn default() -> Self {
         Self {
@@ -220,6 +228,16 @@ impl Warnings {
         if kept.1.len() < self.limit {
             kept.1.push(Warning { level, code, message });
         }
+    }
+
+    /// Moves them behind those of `other`.
+    pub fn move_to(&self, other: &Self) {
+        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (count, warnings) = std::mem::take(&mut *kept);
+        let mut others = other.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let room = other.limit.saturating_sub(others.1.len());
+        others.0 += count;
+        others.1.extend(warnings.into_iter().take(room));
     }
 
     /// How many of those that are kept are errors.

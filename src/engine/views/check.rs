@@ -60,7 +60,11 @@ impl OpenView {
             };
             let logical = statement.optimize(&logical)?;
             let physical = statement.physical(&logical).await?;
-            caller.engine.front.keep(Executable { statement, logical, physical }).start(environment)
+            caller
+                .engine
+                .front
+                .keep(Executable { statement, logical, physical, rows: None })
+                .start(environment)
         });
         let mut failing = 0;
         while let Some(batch) = counts.next().await.transpose()? {
