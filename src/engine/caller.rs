@@ -241,6 +241,7 @@ impl Caller {
         names::check_functions(&query.ast, statement, self.state.database.as_deref())?;
         let mut tree = query.ast.clone();
         names::shorten_qualifiers(&mut tree);
+        names::qualify_outer(&mut tree, |table| tables.columns_of(table));
         statement.logical(tree, tables).map_err(|error| names::locate(error, &query.ast))
     }
 

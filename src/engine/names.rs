@@ -10,6 +10,10 @@ use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
 use super::nearest::{Hint, nearest};
 use super::planner::Statement;
+use crate::catalog;
+
+/// Before the name of a table outside: no column has this name, and a table without a database fits any.
+const OUTER: &str = "__outer";
 
 /// Error 1305 for the first function that does not exist.
 pub fn check_functions(query: &ast::Query, statement: &Statement, database: Option<&str>) -> Result<()> {
@@ -92,6 +96,62 @@ pub fn shorten_qualifiers(query: &mut ast::Query) {
 
     // It never breaks.
     let _ = query.visit(&mut Shorten);
+}
+
+/// Lets `t.c` in a subquery mean the table `t` outside, also where a table inside may have a column `t`: DataFusion takes
+/// it for a field of that. `columns` are those of a table, where they are known.
+pub fn qualify_outer<'a>(
+    query: &mut ast::Query,
+    columns: impl Fn(&ast::ObjectName) -> Option<&'a [catalog::Column]>,
+) {
+    /// The tables of a SELECT: the names that they have there, and what they are.
+    type Scope = Vec<(Option<String>, Option<ast::ObjectName>)>;
+
+    struct Qualify<F>(F, Vec<Scope>);
+
+    impl<'a, F: Fn(&ast::ObjectName) -> Option<&'a [catalog::Column]>> VisitorMut for Qualify<F> {
+        type Break = ();
+
+        fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+            let mut tables = Vec::new();
+            for from in &mut select.from {
+                collect_tables(from, &mut tables);
+            }
+            let scope = tables.into_iter().map(|table| match &*table {
+                ast::TableFactor::Table { name, args: None, .. } => (visible_name(table), Some(name.clone())),
+                _ => (visible_name(table), None),
+            });
+            self.1.push(scope.collect());
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_select(&mut self, _: &mut ast::Select) -> ControlFlow<()> {
+            self.1.pop();
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<()> {
+            let Self(columns, scopes) = self;
+            let (ast::Expr::CompoundIdentifier(path), Some((own, outer))) = (expression, scopes.split_last())
+            else {
+                return ControlFlow::Continue(());
+            };
+            let [table, _] = path.as_slice() else { return ControlFlow::Continue(()) };
+            let names = |scope: &Scope| scope.iter().any(|(name, _)| name.as_ref() == Some(&table.value));
+            let may_have_column = |(_, path): &(_, Option<ast::ObjectName>)| {
+                path.as_ref().and_then(&*columns).is_none_or(|columns| {
+                    columns.iter().any(|column| column.name.eq_ignore_ascii_case(&table.value))
+                })
+            };
+            if !names(own) && outer.iter().any(names) && own.iter().any(may_have_column) {
+                path.insert(0, ast::Ident::new(OUTER));
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    // It never breaks.
+    let _ = query.visit(&mut Qualify(columns, Vec::new()));
 }
 
 fn for_each_select(body: &mut ast::SetExpr, change: &mut impl FnMut(&mut ast::Select)) {

@@ -222,6 +222,18 @@ impl Tables {
         self.pinned.get(&(database.to_lowercase(), reference.table().to_lowercase()))
     }
 
+    /// The columns of the table that a name in a query means, if it is one.
+    pub fn columns_of(&self, name: &ast::ObjectName) -> Option<&[catalog::Column]> {
+        let parts: Vec<&str> =
+            name.0.iter().filter_map(|part| part.as_ident()).map(|ident| &*ident.value).collect();
+        let reference = match parts.as_slice() {
+            [table] => TableReference::bare(*table),
+            [database, table] => TableReference::partial(*database, *table),
+            _ => return None,
+        };
+        self.get(&reference).map(|pinned| &*pinned.columns)
+    }
+
     /// Whether one of them reads files.
     pub fn reads_lake(&self) -> bool {
         self.pinned.values().any(|pinned| pinned.of_lake)

@@ -14,11 +14,11 @@ use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::utils::{conjunction, merge_schema};
 use datafusion::logical_expr::{
     Aggregate, Distinct, EmptyRelation, Expr, ExprFunctionExt, FetchType, Join, JoinType, Limit, LogicalPlan,
-    LogicalPlanBuilder, SkipType, Sort, SortExpr, Unnest, Window, when,
+    LogicalPlanBuilder, SkipType, Sort, SortExpr, Union, Unnest, Window, when,
 };
 use datafusion::prelude::{ident, lit};
 
-use super::scope;
+use super::{again, scope};
 
 /// True in rows that the subquery has; anything else in rows that keep an outer row alive.
 pub const FOUND: &str = "__found";
@@ -26,7 +26,9 @@ pub const FOUND: &str = "__found";
 const OUTER: &str = "__outer";
 /// The number of an outer row.
 const ROW: &str = "__row";
-const NUMBER: &str = "__number";
+/// The same from the other side of a join.
+const ROW_AGAIN: &str = "__row_again";
+pub const NUMBER: &str = "__number";
 /// The number of a row among those of one outer row.
 const PLACE: &str = "__place";
 
@@ -57,14 +59,25 @@ enum Misses {
 }
 
 impl Dependent {
-    /// Numbers the outer rows.
-    pub fn new(outer: LogicalPlan) -> Result<Self> {
+    /// Numbers the outer rows of a subquery. Where it forks, each of its branches reads them, so that their numbers
+    /// must be the same each time: rows that are alike may change places.
+    pub fn new(outer: LogicalPlan, subquery: &LogicalPlan) -> Result<Self> {
+        let number = match scope::forks(subquery, outer.schema()) {
+            false => row_number(),
+            true if again::is_same(&outer)? => {
+                let keys = outer.schema().columns().into_iter().map(|key| Expr::Column(key).sort(true, true));
+                row_number().order_by(keys.collect()).build()?
+            }
+            true => {
+                return not_impl_err!("outer columns in several places of a subquery, from rows in no order");
+            }
+        };
         let (columns, schema) = (outer.schema().columns(), Arc::clone(outer.schema()));
         let renamed = columns.iter().enumerate();
         let renamed = renamed.map(|(index, column)| Expr::Column(column.clone()).alias(format!("c{index}")));
         // The outer rows may themselves be such of another subquery, with their own number.
         let renamed: Vec<Expr> = renamed.chain([ident(NUMBER).alias(ROW)]).collect();
-        let numbered = LogicalPlanBuilder::from(outer).window(vec![row_number().alias(NUMBER)])?;
+        let numbered = LogicalPlanBuilder::from(outer).window(vec![number.alias(NUMBER)])?;
         let rows = numbered.project(renamed)?.alias(OUTER)?.build()?;
         Ok(Self { rows, columns, outer: schema })
     }
@@ -194,6 +207,7 @@ impl Dependent {
                 self.down(&LogicalPlan::Aggregate(distinct), misses)
             }
             LogicalPlan::Window(window) => self.window(window, plan, misses),
+            LogicalPlan::Union(union) => self.union(union, plan, misses),
             LogicalPlan::Join(join) => self.join(join, plan, misses),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest, misses),
             other => not_impl_err!(
@@ -366,7 +380,32 @@ impl Dependent {
         self.project(Down { plan, ..down }, columns, misses)
     }
 
-    /// The outer rows go to the one side that depends on them; the other side is joined to that.
+    /// The outer rows go to each branch.
+    fn union(&self, union: &Union, plan: &LogicalPlan, misses: Misses) -> Result<Down> {
+        let mut all: Option<LogicalPlanBuilder> = None;
+        for branch in &union.inputs {
+            let down = self.down(branch, misses)?;
+            let names = branch.schema().columns().into_iter().zip(plan.schema().columns());
+            let columns = names.map(|(from, to)| Expr::Column(from).alias_qualified(to.relation, to.name));
+            let branch = self.project(down, columns.collect(), misses)?.plan;
+            all = Some(match all {
+                Some(all) => all.union(branch)?,
+                None => LogicalPlanBuilder::from(branch),
+            });
+        }
+        let Some(all) = all else { return not_impl_err!("a UNION of nothing") };
+        // A union has names, but no tables.
+        let names = self.columns().chain(plan.schema().columns().into_iter().map(Expr::Column));
+        let names = names.chain((misses == Misses::Kept).then(|| ident(FOUND)));
+        let columns = all.schema().columns().into_iter().zip(names).map(|(column, name)| match name {
+            Expr::Column(to) => Expr::Column(column).alias_qualified(to.relation, to.name),
+            _ => Expr::Column(column),
+        });
+        let columns: Vec<Expr> = columns.collect();
+        Ok(Down { plan: all.project(columns)?.build()?, one: false, exact: false })
+    }
+
+    /// The outer rows go to the sides that depend on them, first to the one that keeps its rows.
     fn join(&self, join: &Join, plan: &LogicalPlan, misses: Misses) -> Result<Down> {
         let own = merge_schema(&plan.inputs());
         let pairs = join.on.iter().map(|(left, right)| left.clone().eq(right.clone()));
@@ -374,13 +413,23 @@ impl Dependent {
         for condition in pairs.chain(join.filter.clone()) {
             conditions.push(scope::replace(condition, &own, &|column| self.renamed(column))?.data);
         }
-        let condition = conjunction(conditions);
         let (first, second) = match (join.join_type, self.depends(&join.left), self.depends(&join.right)) {
-            (JoinType::Inner | JoinType::Left, _, false) => (&join.left, &join.right),
             (JoinType::Inner, false, true) => (&join.right, &join.left),
-            _ => return not_impl_err!("outer columns on both sides of a join"),
+            (JoinType::Inner | JoinType::Left, ..) => (&join.left, &join.right),
+            (other, ..) => return not_impl_err!("outer columns below {other} JOIN"),
         };
         let down = self.down(first, misses)?;
+        let second = match self.depends(second) {
+            true => {
+                conditions.push(self.row().eq(ident(ROW_AGAIN)));
+                let own = second.schema().columns().into_iter().map(Expr::Column);
+                let again = self.down(second, Misses::Dropped)?.plan;
+                let columns = own.chain([self.row().alias(ROW_AGAIN)]);
+                Arc::new(LogicalPlanBuilder::from(again).project(columns)?.build()?)
+            }
+            false => Arc::clone(second),
+        };
+        let condition = conjunction(conditions);
         let rows = LogicalPlanBuilder::from(down.plan);
         if join.join_type == JoinType::Left || misses == Misses::Dropped {
             let on = condition.or_else(|| (join.join_type == JoinType::Left).then(|| lit(true)));

@@ -3,8 +3,10 @@
 //! It knows plans. DataFusion makes joins of a subquery that filters by equality with outer columns, and leaves
 //! every other one in a plan that nothing can run; of a value it also makes several where there are several rows.
 //! Here the rows outside, numbered, are carried [`down`] through the subquery to where its own rows come from, and
-//! come back with them. The rows outside are read once, so nothing depends on reading them twice in the same way.
+//! come back with them. The rows outside are read once, so nothing depends on reading them twice in the same way; but for
+//! a subquery that uses them in several branches, and then they must be such that are the same each time.
 
+mod again;
 mod down;
 mod scope;
 
@@ -16,9 +18,10 @@ use datafusion::common::{Column, DFSchemaRef, Result, Spans, TableReference, not
 use datafusion::functions_aggregate::expr_fn::{count, first_value};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::logical_expr::utils::{conjunction, disjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, SubqueryAlias, not, when,
+    BinaryExpr, Distinct, Expr, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, Sort, Subquery,
+    SubqueryAlias, not, when,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::prelude::{ident, lit};
@@ -76,7 +79,9 @@ fn join(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let counted = plan.map_expressions(|expression| {
         let name = names.save(&expression);
-        let counted = expression.transform_up(|part| counted(part, &schema, filters))?;
+        let split = expression.transform_up(|part| split(part, &schema))?;
+        let counted =
+            split.transform_data(|part| part.transform_up(|part| counted(part, &schema, filters)))?;
         Ok(counted.update_data(|expression| name.restore(expression)))
     })?;
     let (plan, changed) = (counted.data, counted.transformed);
@@ -155,7 +160,7 @@ fn lateral_join(
         // It depends on what is farther outside; that is seen there.
         return LogicalPlanBuilder::from(left).join_on(right, join_type, on)?.build();
     }
-    let dependent = Dependent::new(left)?;
+    let dependent = Dependent::new(left, &right)?;
     let rows = match join_type {
         JoinType::Inner => {
             let rows = LogicalPlanBuilder::from(dependent.rows(&right)?);
@@ -177,7 +182,7 @@ fn value_join(outer: LogicalPlan, inner: &LogicalPlan, value: &str) -> Result<Lo
     if let Some(found) = lookup_join(&outer, inner, value)? {
         return LogicalPlanBuilder::from(found).project(outputs.into_iter().map(Expr::Column))?.build();
     }
-    let dependent = Dependent::new(outer)?;
+    let dependent = Dependent::new(outer, inner)?;
     let down = dependent.rows_and_misses(inner)?;
     let column = Expr::Column(Column::from(inner.schema().qualified_field(0)));
     let rows = if down.one {
@@ -271,6 +276,45 @@ fn is_total(plan: &LogicalPlan) -> bool {
         LogicalPlan::Projection(projection) => is_total(&projection.input),
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         _ => false,
+    }
+}
+
+/// EXISTS and IN of a UNION, as those of its parts: what is in one of them is in all of them together.
+fn split(part: Expr, schema: &DFSchemaRef) -> Result<Transformed<Expr>> {
+    let (Expr::Exists(Exists { subquery, negated }) | Expr::InSubquery(InSubquery { subquery, negated, .. })) =
+        &part
+    else {
+        return Ok(Transformed::no(part));
+    };
+    let depends = scope::Outer::of(&subquery.subquery, schema).is_some();
+    let Some(parts) = parts(&subquery.subquery).filter(|_| depends) else { return Ok(Transformed::no(part)) };
+    let each = parts.into_iter().map(|plan| {
+        let outer_ref_columns = plan.all_out_ref_exprs();
+        let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans: Spans::new() };
+        match &part {
+            Expr::InSubquery(InSubquery { expr, .. }) => {
+                Expr::InSubquery(InSubquery { expr: expr.clone(), subquery, negated: false })
+            }
+            _ => Expr::Exists(Exists { subquery, negated: false }),
+        }
+    });
+    let found = disjunction(each).unwrap_or_else(|| lit(false));
+    Ok(Transformed::yes(if *negated { not(found) } else { found }))
+}
+
+/// The parts of a UNION, whose order and repetitions do not count.
+fn parts(plan: &LogicalPlan) -> Option<Vec<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Union(union) => Some(
+            union
+                .inputs
+                .iter()
+                .flat_map(|part| parts(part).unwrap_or_else(|| vec![part.as_ref().clone()]))
+                .collect(),
+        ),
+        LogicalPlan::Distinct(Distinct::All(input)) => parts(input),
+        LogicalPlan::Sort(Sort { input, fetch: None, .. }) => parts(input),
+        _ => None,
     }
 }
 

@@ -41,6 +41,20 @@ fn uses(plan: &LogicalPlan, outer: &DFSchema) -> bool {
     found
 }
 
+/// Whether a plan uses columns of the outer query in several branches.
+pub fn forks(plan: &LogicalPlan, outer: &DFSchema) -> bool {
+    let depends = |part: &&LogicalPlan| uses(part, outer);
+    plan.exists(|node| {
+        Ok(match node {
+            LogicalPlan::Union(_) => uses(node, outer),
+            LogicalPlan::Join(_) => node.inputs().iter().filter(|input| depends(input)).count() > 1,
+            LogicalPlan::Subquery(lateral) => forks(&lateral.subquery, outer),
+            _ => false,
+        })
+    })
+    .unwrap_or(true)
+}
+
 /// `own` are the columns that subqueries inside of the expression see first.
 fn expression_uses(expression: &Expr, outer: &DFSchema, own: &DFSchema) -> bool {
     expression
