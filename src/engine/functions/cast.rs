@@ -323,11 +323,7 @@ fn in_micros(types: &Types<'_>) -> Result<DataType> {
 fn datetime(call: &Call<'_>) -> Result<ArrayRef> {
     let value = call.datetime(0)?;
     let digits = digits(call)?;
-    call.datetimes(|row| {
-        let micros = value.at(row)?;
-        let day = micros.div_euclid(DAY) * DAY;
-        Some(day + temporal::rounded(micros - day, digits))
-    })
+    call.datetimes(|row| Some(temporal::rounded_datetime(value.at(row)?, digits)))
 }
 
 fn time_type(types: &Types<'_>) -> Result<DataType> {

@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 
 use super::convert::{self, Cells};
 use super::error::Error;
-use super::shown::{Digits, tells};
+use super::shown::{Digits, is_told, tells};
 use super::signature::{Call, Function, Types, digits, is_text, returns};
 use super::udf;
 use super::unify::{temporal, unify};
@@ -155,26 +155,38 @@ fn if_as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimpli
         DataType::Boolean => condition,
         _ => udf("mysql_truth")?.call(vec![condition]),
     };
-    let digits = shown_digits([&then, &otherwise], &to, info)?;
+    let shown = Shown::of([&then, &otherwise], &to, info)?;
     let case =
         when(condition, convert_expr(then, &to, info)?).otherwise(convert_expr(otherwise, &to, info)?)?;
-    Ok(ExprSimplifyResult::Simplified(showing(case, digits)?))
+    Ok(ExprSimplifyResult::Simplified(shown.by(case)?))
 }
 
-/// The digits that a CASE of these results shows, where its type does not tell.
-pub fn shown_digits<'a>(
-    results: impl IntoIterator<Item = &'a Expr>,
-    to: &DataType,
-    info: &SimplifyContext,
-) -> Result<Option<Digits>> {
-    let fields = results.into_iter().map(|result| Ok(result.to_field(info.schema())?.1));
-    let fields = fields.collect::<Result<Vec<_>>>()?;
-    Ok(digits::widest(&fields).filter(|digits| tells(to, *digits)))
+/// How a CASE shows its values.
+#[derive(Debug)]
+pub struct Shown {
+    /// Where its type does not tell.
+    digits: Option<Digits>,
+    /// Whether a result has digits of its own: a CASE that always has the same result becomes that result.
+    told: bool,
 }
 
-/// A CASE as a value that shows so many digits: DataFusion's own keeps no metadata.
-pub fn showing(case: Expr, digits: Option<Digits>) -> Result<Expr> {
-    if digits.is_none() { Ok(case) } else { with_digits(case, digits) }
+impl Shown {
+    /// Of these results in the type `to`.
+    pub fn of<'a>(
+        results: impl IntoIterator<Item = &'a Expr>,
+        to: &DataType,
+        info: &SimplifyContext,
+    ) -> Result<Self> {
+        let fields = results.into_iter().map(|result| Ok(result.to_field(info.schema())?.1));
+        let fields = fields.collect::<Result<Vec<_>>>()?;
+        let digits = digits::widest(&fields).filter(|digits| tells(to, *digits));
+        Ok(Self { digits, told: fields.iter().any(|field| is_told(field)) })
+    }
+
+    /// A CASE as a value that is shown so: DataFusion's own keeps no metadata.
+    pub fn by(&self, case: Expr) -> Result<Expr> {
+        if self.digits.is_some() || self.told { with_digits(case, self.digits) } else { Ok(case) }
+    }
 }
 
 /// An expression that shows so many digits, or as many as each value has, whatever it showed before.
@@ -186,14 +198,14 @@ pub fn with_digits(expression: Expr, digits: Option<Digits>) -> Result<Expr> {
 fn first_as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyResult> {
     let types = arguments.iter().map(|argument| info.get_data_type(argument)).collect::<Result<Vec<_>>>()?;
     let to = unify(&types);
-    let digits = shown_digits(&arguments, &to, info)?;
+    let shown = Shown::of(&arguments, &to, info)?;
     let mut arguments = arguments.into_iter().rev();
     let Some(last) = arguments.next() else { return internal_err!("COALESCE has arguments") };
     let mut chain = convert_expr(last, &to, info)?;
     for argument in arguments {
         chain = when(argument.clone().is_not_null(), convert_expr(argument, &to, info)?).otherwise(chain)?;
     }
-    Ok(ExprSimplifyResult::Simplified(showing(chain, digits)?))
+    Ok(ExprSimplifyResult::Simplified(shown.by(chain)?))
 }
 
 fn is_null(call: &Call<'_>) -> Result<ArrayRef> {

@@ -269,7 +269,7 @@ pub fn int(array: &ArrayRef, call: &Call<'_>) -> Result<Int64Array> {
                 })
             })
             .collect(),
-        _ => temporal::packed(array, call)?.unary(number::round_to_int),
+        _ => temporal::packed_int(array, call)?,
     })
 }
 

@@ -3,7 +3,7 @@
 //! A DATETIME here is microseconds since 1970 of the clock's reading, without zone; a TIME is microseconds.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, DurationMicrosecondArray, Float64Array,
+    Array, ArrayRef, AsArray, Decimal128Array, DurationMicrosecondArray, Float64Array, Int64Array,
     TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
@@ -232,6 +232,20 @@ pub fn packed(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
             time(array, call)?.unary(|micros| seconds(packed_time(micros)))
         }
         _ => double(&super::shared(text(array, call)?), call)?,
+    })
+}
+
+/// The same as integers: a fraction rounds the time, so that 23:59:59.5 is a minute and a day later.
+pub fn packed_int(array: &ArrayRef, call: &Call<'_>) -> Result<Int64Array> {
+    let whole = |packed: i128| (packed / 1_000_000) as i64;
+    Ok(match array.data_type() {
+        DataType::Timestamp(..) => {
+            datetime(array, call)?.unary(|micros| whole(packed_datetime(rounded_datetime(micros, 0))))
+        }
+        DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_) => {
+            time(array, call)?.unary(|micros| whole(packed_time(rounded(micros, 0))))
+        }
+        _ => packed(array, call)?.unary(super::number::round_to_int),
     })
 }
 
@@ -597,6 +611,12 @@ pub fn rounded(micros: i64, digits: u32) -> i64 {
     }
     let half = if micros < 0 { -unit / 2 } else { unit / 2 };
     (micros + half) / unit * unit
+}
+
+/// The same of a date and time, whose halves are later, also before 1970.
+pub fn rounded_datetime(micros: i64, digits: u32) -> i64 {
+    let day = micros.div_euclid(DAY) * DAY;
+    day + rounded(micros - day, digits)
 }
 
 /// Microseconds of midnight of a date.

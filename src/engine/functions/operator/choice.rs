@@ -10,7 +10,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Case;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
-use super::super::control::{as_type, convert_expr, showing, shown_digits};
+use super::super::control::{Shown, as_type, convert_expr};
 use super::super::shown::Digits;
 use super::super::signature::{Call, Function, Types, digits};
 use super::super::udf;
@@ -67,7 +67,7 @@ fn as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyR
         .map(|argument| info.get_data_type(&arguments[argument]))
         .collect::<Result<Vec<_>>>()?;
     let to = unify(&types);
-    let digits = shown_digits(results(count).map(|argument| &arguments[argument]), &to, info)?;
+    let shown = Shown::of(results(count).map(|argument| &arguments[argument]), &to, info)?;
     let mut when_then_expr = Vec::with_capacity(count / 2);
     let mut rest = arguments.into_iter();
     let mut else_expr = None;
@@ -87,5 +87,5 @@ fn as_case(arguments: Vec<Expr>, info: &SimplifyContext) -> Result<ExprSimplifyR
         return internal_err!("CASE has a condition");
     }
     let case = Expr::Case(Case { expr: None, when_then_expr, else_expr });
-    Ok(ExprSimplifyResult::Simplified(showing(case, digits)?))
+    Ok(ExprSimplifyResult::Simplified(shown.by(case)?))
 }
