@@ -9,12 +9,18 @@ use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, 
 use arrow::datatypes::{BinaryViewType, ByteViewType, DataType, StringViewType};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
+use datafusion::physical_plan::filter::FilterExec;
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::union::UnionExec;
 use futures::StreamExt;
 
 use super::passing::{self, Pass};
@@ -22,22 +28,14 @@ use super::passing::{self, Pass};
 /// Bytes that are not worth a copy.
 const WASTE_BYTES_MAX: usize = 16 << 10;
 
-/// Puts a [`Compacting`] above what makes texts in blocks for several batches: scans, and what deals rows out to
-/// the parts of a plan. It comes after all rules that look through plans.
+/// Puts a [`Compacting`] above what makes texts in blocks for several batches, scans and what deals rows out to the parts
+/// of a plan, where something above keeps them. It comes after all rules that look through plans.
 #[derive(Debug)]
 pub struct CompactTexts;
 
 impl PhysicalOptimizerRule for CompactTexts {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let wrapped = plan.transform_up(|plan| {
-            let shares = plan.children().is_empty() || plan.downcast_ref::<RepartitionExec>().is_some();
-            let texts = plan.schema().fields().iter().any(|field| is_view(field.data_type()));
-            Ok(match shares && texts {
-                true => Transformed::yes(passing::above(&plan, Compacting)),
-                false => Transformed::no(plan),
-            })
-        });
-        Ok(wrapped?.data)
+        below(plan, false)
     }
 
     fn name(&self) -> &str {
@@ -47,6 +45,28 @@ impl PhysicalOptimizerRule for CompactTexts {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// The plan, whose batches are `kept` by what is above it or are gone before many others come.
+fn below(plan: Arc<dyn ExecutionPlan>, kept: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    let keeps = kept || !hands_on(&plan);
+    let children = plan.children().into_iter().map(|child| below(Arc::clone(child), keeps));
+    let children = children.collect::<Result<Vec<_>>>()?;
+    let plan = replace_children_if_necessary(plan, children)?;
+    let shares = plan.children().is_empty() || plan.is::<RepartitionExec>();
+    let texts = plan.schema().fields().iter().any(|field| is_view(field.data_type()));
+    Ok(if kept && shares && texts { passing::above(&plan, Compacting) } else { plan })
+}
+
+/// Whether a node keeps no batches.
+fn hands_on(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.is::<ProjectionExec>()
+        || plan.is::<FilterExec>()
+        || plan.is::<UnionExec>()
+        || plan.is::<CoalescePartitionsExec>()
+        || plan.is::<GlobalLimitExec>()
+        || plan.is::<LocalLimitExec>()
+        || plan.is::<CooperativeExec>()
 }
 
 /// Hands its input's batches on, without the parts of pages that they do not show.
@@ -71,7 +91,8 @@ fn is_view(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8View | DataType::BinaryView)
 }
 
-fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
+/// The batch, without what it does not show.
+pub fn compact(batch: &RecordBatch) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(|column| match column.data_type() {
         DataType::Utf8View => own::<StringViewType>(column),
         DataType::BinaryView => own::<BinaryViewType>(column),

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 
 use super::answer::{Answer, Done};
+use super::compact::compact;
 use super::dialect::statement::{Query, TableName, Temporary, TemporaryColumn};
 use super::error::{Error, Result};
 use super::life::{Received, Token};
@@ -217,7 +218,7 @@ async fn rows(
     let mut memory = reservation(session);
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await {
-        let batch = batch?;
+        let batch = compact(&batch?)?;
         grow(&mut memory, &batch, table)?;
         batches.push(batch);
     }
