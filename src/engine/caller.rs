@@ -446,6 +446,8 @@ impl Caller {
                 warnings: Arc::clone(&self.state.warnings),
                 now: Moment::new(self.now.timestamp_micros(), Arc::clone(&self.saw_time)),
                 group_concat_max_len: self.state.variables.acting().group_concat_max_len,
+                locale: self.state.variables.acting().locale,
+                default_week_format: self.state.variables.acting().default_week_format,
                 cte_max_recursion_depth: self.state.variables.acting().cte_max_recursion_depth,
                 locks: Some(Arc::clone(&self.state.locks)),
                 assigned: Arc::clone(&self.state.assigned),

@@ -275,6 +275,9 @@ pub enum Error {
     /// 1298.
     #[error("Unknown or incorrect time zone: '{0}'")]
     TimeZone(String),
+    /// 1649.
+    #[error("Unknown locale: '{0}'")]
+    Locale(String),
     /// 1115.
     #[error("Unknown character set: '{0}'")]
     CharacterSet(String),
@@ -474,6 +477,7 @@ impl Error {
             Self::SessionVariable(_) => (1228, "HY000"),
             Self::GlobalVariable(_) => (1229, "HY000"),
             Self::TimeZone(_) => (1298, "HY000"),
+            Self::Locale(_) => (1649, "HY000"),
             Self::CharacterSet(_) => (1115, "42000"),
             Self::Collation(_) => (1273, "HY000"),
             Self::CollationMismatch { .. } => (1253, "42000"),

@@ -28,6 +28,7 @@ pub mod collect;
 
 pub mod calendar;
 pub mod convert;
+pub mod locale;
 pub mod preimage;
 pub mod unify;
 pub mod zone;
@@ -41,6 +42,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
+use locale::Locale;
 
 /// All functions that do not depend on the session, by MySQL's names and ours (`mysql_…`) for operators and casts.
 #[derive(Debug, Default)]
@@ -107,6 +109,10 @@ pub struct Context {
     pub now: Moment,
     /// The variable `group_concat_max_len`, in bytes.
     pub group_concat_max_len: u64,
+    /// The variable `lc_time_names`.
+    pub locale: &'static Locale,
+    /// The variable `default_week_format`.
+    pub default_week_format: i64,
     /// The variable `cte_max_recursion_depth`.
     pub cte_max_recursion_depth: u64,
     /// The session's locks by name; none for a statement that no session sends.
@@ -168,6 +174,8 @@ impl Default for Context {
             warnings: Arc::default(),
             now: Moment::new(0, Arc::default()),
             group_concat_max_len: 1024,
+            locale: Locale::american(),
+            default_week_format: 0,
             cte_max_recursion_depth: 1000,
             locks: None,
             assigned: Arc::default(),

@@ -162,7 +162,8 @@ fn from_unixtime(call: &Call<'_>) -> Result<ArrayRef> {
         return call.datetimes(local);
     }
     let format = call.text(1)?;
-    call.texts(|row, out| write_date_format(Parts::of(local(row)?), format.at(row)?, out))
+    let locale = call.locale();
+    call.texts(|row, out| write_date_format(Parts::of(local(row)?), format.at(row)?, locale, out))
 }
 
 fn unix_timestamp_type(types: &Types<'_>) -> Result<DataType> {

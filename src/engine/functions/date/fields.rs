@@ -4,7 +4,7 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use datafusion::common::Result;
 
-use super::super::calendar::{self, DAY, DAYS, EPOCH, MONTHS, Parts, SECOND, week, weekday};
+use super::super::calendar::{self, DAY, EPOCH, Parts, SECOND, week, weekday};
 use super::super::error::Error;
 use super::super::preimage;
 use super::super::signature::{Call, Function, Types, digits, returns};
@@ -89,11 +89,13 @@ fn of_day<T: Into<i64>>(call: &Call<'_>, of: fn(i64) -> T) -> Result<ArrayRef> {
 fn of_week(call: &Call<'_>, of: fn(i64, i64) -> i64) -> Result<ArrayRef> {
     let moments = call.datetime(0)?;
     let mode = if call.count() == 2 { Some(call.int(1)?) } else { None };
+    let session = call.context().filter(|_| call.function == "week");
+    let default = session.map_or(0, |context| context.default_week_format);
     call.ints(|row| {
         let mode = match &mode {
             // A mode that is NULL is the default.
             Some(mode) => mode.at(row).unwrap_or(0),
-            None => 0,
+            None => default,
         };
         Some(of(moments.at(row)?.div_euclid(DAY), mode))
     })
@@ -111,13 +113,13 @@ fn of_time(call: &Call<'_>, of: fn(i64) -> i64) -> Result<ArrayRef> {
 }
 
 fn month_name(call: &Call<'_>) -> Result<ArrayRef> {
-    let parts = call.calendar(0)?;
-    call.slices(|row| MONTHS.get((parts.at(row)?.month as usize).checked_sub(1)?).copied())
+    let (parts, locale) = (call.calendar(0)?, call.locale());
+    call.slices(|row| locale.month(parts.at(row)?.month))
 }
 
 fn day_name(call: &Call<'_>) -> Result<ArrayRef> {
-    let moments = call.datetime(0)?;
-    call.slices(|row| Some(DAYS[weekday(moments.at(row)?.div_euclid(DAY)) as usize]))
+    let (moments, locale) = (call.datetime(0)?, call.locale());
+    call.slices(|row| locale.day(weekday(moments.at(row)?.div_euclid(DAY))))
 }
 
 fn to_seconds(call: &Call<'_>) -> Result<ArrayRef> {

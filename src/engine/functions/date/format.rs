@@ -5,7 +5,8 @@ use std::fmt::Write;
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
-use super::super::calendar::{DAYS, MONTHS, Parts, SECOND, day_of_year, week, weekday, write_padded};
+use super::super::calendar::{Parts, SECOND, day_of_year, week, weekday, write_padded};
+use super::super::locale::Locale;
 use super::super::preimage;
 use super::super::signature::{Call, Function, returns};
 
@@ -19,14 +20,15 @@ pub fn functions() -> Vec<Function> {
 }
 
 fn date_format(call: &Call<'_>) -> Result<ArrayRef> {
-    let (parts, format) = (call.calendar(0)?, call.text(1)?);
+    let (parts, format, locale) = (call.calendar(0)?, call.text(1)?, call.locale());
     call.texts(|row, out| {
-        write_date_format(parts.at(row)?, format.at(row).filter(|format| !format.is_empty())?, out)
+        let format = format.at(row).filter(|format| !format.is_empty())?;
+        write_date_format(parts.at(row)?, format, locale, out)
     })
 }
 
 /// Writes a date and time in a format; `None` when it asks for the name of a month or day that is zero.
-pub fn write_date_format(parts: Parts, format: &str, out: &mut String) -> Option<()> {
+pub fn write_date_format(parts: Parts, format: &str, locale: &Locale, out: &mut String) -> Option<()> {
     let days = parts.days();
     let mut rest = format.chars();
     while let Some(character) = rest.next() {
@@ -39,8 +41,8 @@ pub fn write_date_format(parts: Parts, format: &str, out: &mut String) -> Option
             Some('y') => write_padded(parts.year.unsigned_abs() % 100, 2, out),
             Some('m') => write_padded(parts.month, 2, out),
             Some('c') => write_padded(parts.month, 1, out),
-            Some('M') => out.push_str(month_name(parts)?),
-            Some('b') => out.push_str(&month_name(parts)?[..3]),
+            Some('M') => out.push_str(locale.month(parts.month)?),
+            Some('b') => out.push_str(locale.month_short(parts.month)?),
             Some('d') => write_padded(parts.day, 2, out),
             Some('e') => write_padded(parts.day, 1, out),
             Some('D') => {
@@ -54,8 +56,8 @@ pub fn write_date_format(parts: Parts, format: &str, out: &mut String) -> Option
                 });
             }
             Some('j') => write_padded(days.map(day_of_year)?, 3, out),
-            Some('W') => out.push_str(DAYS[weekday(days?) as usize]),
-            Some('a') => out.push_str(&DAYS[weekday(days?) as usize][..3]),
+            Some('W') => out.push_str(locale.day(weekday(days?))?),
+            Some('a') => out.push_str(locale.day_short(weekday(days?))?),
             Some('w') => write_padded((weekday(days?) + 1) % 7, 1, out),
             Some('U') => write_padded(week(days?, 0).1, 2, out),
             Some('u') => write_padded(week(days?, 1).1, 2, out),
@@ -68,10 +70,6 @@ pub fn write_date_format(parts: Parts, format: &str, out: &mut String) -> Option
         }
     }
     Some(())
-}
-
-fn month_name(parts: Parts) -> Option<&'static str> {
-    MONTHS.get((parts.month as usize).checked_sub(1)?).copied()
 }
 
 /// Writes what a letter means of a time of day; a letter without a meaning is itself.
@@ -161,7 +159,8 @@ mod tests {
         fn check(parts: (i32, u32, u32, u32, u32, u32), format: &str, expected: &str) {
             let (year, month, day, hour, minute, second) = parts;
             let mut out = String::new();
-            write_date_format(Parts { year, month, day, hour, minute, second, micro: 0 }, format, &mut out);
+            let parts = Parts { year, month, day, hour, minute, second, micro: 0 };
+            write_date_format(parts, format, Locale::american(), &mut out);
             assert_eq!(out, expected);
         }
         check((2009, 10, 4, 22, 23, 0), "%W %M %Y", "Sunday October 2009");

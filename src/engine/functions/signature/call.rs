@@ -18,6 +18,7 @@ use datafusion::logical_expr::ColumnarValue;
 use super::{EXTENSION, is_binary, is_text};
 use crate::engine::functions::convert::{self, Cells, Instants, binary, temporal};
 use crate::engine::functions::error::Error;
+use crate::engine::functions::locale::Locale;
 use crate::engine::functions::zone::Zone;
 use crate::engine::functions::{Context, Warnings, charset};
 
@@ -163,6 +164,11 @@ impl Call<'_> {
     /// What is known of the statement.
     pub fn context(&self) -> Option<&Context> {
         self.config.extensions.get::<Context>()
+    }
+
+    /// How months and days are named.
+    pub fn locale(&self) -> &'static Locale {
+        self.context().map_or_else(Locale::american, |context| context.locale)
     }
 
     /// The statement's time: microseconds since the Unix epoch.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::value::Value;
 use super::{Values, definition, sql_mode};
 use crate::engine::dialect;
+use crate::engine::functions::locale::Locale;
 
 /// What acts of a session's values.
 #[derive(Clone, Debug)]
@@ -22,6 +23,10 @@ pub struct Acting {
     pub max_execution_time: Option<Duration>,
     /// Most bytes of a GROUP_CONCAT.
     pub group_concat_max_len: u64,
+    /// How months and days are named.
+    pub locale: &'static Locale,
+    /// How WEEK() counts when it is not told.
+    pub default_week_format: i64,
     /// Most times that a recursive CTE may recur.
     pub cte_max_recursion_depth: u64,
     /// Most warnings that are kept of a statement.
@@ -55,6 +60,9 @@ impl Acting {
             sql_select_limit: Some(values.unsigned("sql_select_limit")).filter(|limit| *limit != u64::MAX),
             max_execution_time: (milliseconds > 0).then(|| Duration::from_millis(milliseconds)),
             group_concat_max_len: values.unsigned("group_concat_max_len"),
+            // The variable was checked when it was set.
+            locale: Locale::of(&values.text("lc_time_names")).unwrap_or_else(Locale::american),
+            default_week_format: values.unsigned("default_week_format") as i64,
             cte_max_recursion_depth: values.unsigned("cte_max_recursion_depth"),
             max_error_count: values.unsigned("max_error_count"),
             tracked: values.text("session_track_system_variables"),

@@ -145,7 +145,7 @@ pub const ALL: &[Definition] = &[
     unsigned("default_password_lifetime", Global, 0, 0, 65_535, Fact),
     text("default_storage_engine", Both, ENGINE, Kept),
     text("default_tmp_storage_engine", Both, ENGINE, Kept),
-    unsigned("default_week_format", Both, 0, 0, 7, Pinned),
+    unsigned("default_week_format", Both, 0, 0, 7, Acts),
     boolean("disconnect_on_expired_password", Global, true, Fact),
     unsigned("div_precision_increment", Both, 4, 0, 30, Acts),
     boolean("end_markers_in_json", Both, false, Pinned),
@@ -185,7 +185,7 @@ pub const ALL: &[Definition] = &[
     boolean("keyring_operations", Global, true, Fact),
     unsigned("last_insert_id", Session, 0, 0, u64::MAX, Kept),
     text("lc_messages", Both, "en_US", Pinned),
-    text("lc_time_names", Both, "en_US", Pinned),
+    locale("lc_time_names"),
     text("license", Global, "Apache-2.0", Fact),
     boolean("local_infile", Global, false, Fact),
     unsigned("lock_wait_timeout", Both, 31_536_000, 1, YEAR, Kept),
@@ -355,6 +355,10 @@ const fn sql_mode(name: &'static str) -> Definition {
 
 const fn time_zone(name: &'static str) -> Definition {
     define(name, Both, Kind::TimeZone, Default::Text("SYSTEM"), Acts)
+}
+
+const fn locale(name: &'static str) -> Definition {
+    define(name, Both, Kind::Locale, Default::Text("en_US"), Acts)
 }
 
 /// Zero while the clock runs; `@@timestamp` then reads as the statement's time.

@@ -8,6 +8,7 @@ use super::super::character_sets;
 use super::sql_mode;
 use crate::engine::error::{Error, Result};
 use crate::engine::functions::Warning;
+use crate::engine::functions::locale::Locale;
 
 /// A value as it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +71,8 @@ pub enum Kind {
     SqlMode,
     /// `SYSTEM`, an offset or a named time zone.
     TimeZone,
+    /// The name of a locale.
+    Locale,
     /// A character set; with `nullable` NULL as well.
     CharacterSet {
         /// Whether NULL is a value.
@@ -114,6 +117,10 @@ impl Kind {
             (Self::SqlMode, Given::Text(text)) => Value::Text(sql_mode::parse(text)?),
             (Self::SqlMode, Given::Integer(bits)) => Value::Text(sql_mode::from_bits(*bits)?),
             (Self::TimeZone, Given::Text(text)) => Value::Text(time_zone(text)?),
+            (Self::Locale, Given::Text(text)) => {
+                let known = Locale::of(text).ok_or_else(|| Error::Locale(text.clone()))?;
+                Value::Text(known.name.into())
+            }
             (Self::CharacterSet { nullable: true }, Given::Null) => Value::Null,
             (Self::CharacterSet { .. }, Given::Text(text)) => {
                 Value::Text(character_sets::character_set(text)?.name.into())
@@ -126,6 +133,7 @@ impl Kind {
                 Value::Text(character_sets::collation_of_id(*id)?.name.into())
             }
             (_, Given::Null) | (Self::Boolean, Given::Integer(_)) | (Self::Real, _) => return Err(refused()),
+            (Self::Locale, Given::Integer(_)) => return Err(Error::Locale(given.to_string())),
             (Self::TimeZone, _) => return Err(Error::TimeZone(given.to_string())),
             _ => return Err(Error::VariableType(name.into())),
         };

@@ -2,6 +2,9 @@
 //!
 //! The collation is `utf8mb4_bin`: texts compare and are searched by their bytes.
 
+mod format;
+mod soundex;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
@@ -9,7 +12,6 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
-use super::convert::{decimal, number};
 use super::signature::{Call, Function, is_binary, returns};
 
 /// The functions of strings.
@@ -57,11 +59,11 @@ pub fn functions() -> Vec<Function> {
         Function::new("ascii", 1..=1, returns::int, ascii),
         Function::new("ord", 1..=1, returns::int, ord),
         Function::new("quote", 1..=1, returns::text, quote).binary(),
-        Function::new("soundex", 1..=1, returns::text, soundex),
-        Function::new("format", 2..=3, returns::text, format),
+        Function::new("soundex", 1..=1, returns::text, soundex::soundex),
+        Function::new("format", 2..=3, returns::text, format::format),
         Function::new("make_set", 2.., returns::text, make_set),
         Function::new("export_set", 3..=5, returns::text, export_set),
-        Function::new("mysql_sounds_like", 2..=2, returns::boolean, sounds_like),
+        Function::new("mysql_sounds_like", 2..=2, returns::boolean, soundex::sounds_like),
     ]
 }
 
@@ -503,151 +505,6 @@ fn quote(call: &Call<'_>) -> Result<ArrayRef> {
         out.push('\'');
         Some(())
     })
-}
-
-fn soundex(call: &Call<'_>) -> Result<ArrayRef> {
-    let text = call.text(0)?;
-    call.texts(|row, out| {
-        write_soundex(text.at(row)?, out);
-        Some(())
-    })
-}
-
-fn sounds_like(call: &Call<'_>) -> Result<ArrayRef> {
-    let (left, right) = (call.text(0)?, call.text(1)?);
-    let (mut one, mut other) = (String::new(), String::new());
-    call.booleans(|row| {
-        one.clear();
-        other.clear();
-        write_soundex(left.at(row)?, &mut one);
-        write_soundex(right.at(row)?, &mut other);
-        Some(one == other)
-    })
-}
-
-/// MySQL's soundex: as long as the text needs, at least four characters.
-fn write_soundex(text: &str, out: &mut String) {
-    let code = |letter: char| match letter.to_ascii_uppercase() {
-        'B' | 'F' | 'P' | 'V' => '1',
-        'C' | 'G' | 'J' | 'K' | 'Q' | 'S' | 'X' | 'Z' => '2',
-        'D' | 'T' => '3',
-        'L' => '4',
-        'M' | 'N' => '5',
-        'R' => '6',
-        // Other letters separate nothing: only a different code ends a run.
-        _ => '0',
-    };
-    let mut letters = text.chars().filter(|letter| letter.is_alphabetic());
-    let Some(first) = letters.next() else { return };
-    out.extend(first.to_uppercase());
-    let mut last = code(first);
-    for letter in letters {
-        let code = code(letter);
-        if code != '0' && code != last {
-            out.push(code);
-            last = code;
-        }
-    }
-    let present = out.chars().count();
-    out.extend(std::iter::repeat_n('0', 4_usize.saturating_sub(present)));
-}
-
-/// `FORMAT(number, digits[, locale])`: with groups of three digits.
-fn format(call: &Call<'_>) -> Result<ArrayRef> {
-    let digits = call.int(1)?;
-    let locale = if call.count() == 3 { Some(call.text(2)?) } else { None };
-    let exact = call.kind(0).is_decimal() || call.kind(0).is_integer();
-    let scale = decimal::scale(call.kind(0));
-    let exacts = if exact { Some(call.raw(0)?.map(decimal::wide)?) } else { None };
-    let doubles = if exact { None } else { Some(call.double(0)?) };
-    let mut number = String::new();
-    call.texts(|row, out| {
-        let digits = digits.at(row)?.clamp(0, 30) as i8;
-        number.clear();
-        let value = match (&exacts, &doubles) {
-            (Some(exacts), _) => Some(decimal::Decimal { value: exacts.at(row)?, scale }),
-            // What is beyond a decimal's digits is written digit by digit.
-            (None, Some(doubles)) => {
-                let double = doubles.at(row)?;
-                if double.abs() < 1e45 {
-                    Some(decimal::Decimal::from_double(double))
-                } else {
-                    number::write_fixed(double, digits.unsigned_abs(), &mut number);
-                    None
-                }
-            }
-            (None, None) => return None,
-        };
-        if let Some(value) = value {
-            value.rescaled(digits)?.write(&mut number);
-        }
-        let locale =
-            locale.as_ref().map_or(Some("en_US"), |locale| Some(locale.at(row).unwrap_or("en_US")))?;
-        let style = GroupStyle::of(locale).unwrap_or_else(|| {
-            call.warn(1649, format!("Unknown locale: '{locale}'"));
-            GroupStyle { point: '.', separator: Some(','), indian: false }
-        });
-        style.write(&number, out);
-        Some(())
-    })
-}
-
-/// How a locale writes numbers.
-struct GroupStyle {
-    point: char,
-    separator: Option<char>,
-    /// Groups of two above the first three.
-    indian: bool,
-}
-
-impl GroupStyle {
-    fn of(locale: &str) -> Option<Self> {
-        let style = |point, separator| Some(Self { point, separator, indian: false });
-        match locale.to_ascii_lowercase().as_str() {
-            "en_us" | "en_gb" | "en_au" | "en_ca" | "en_nz" | "en_ph" | "en_za" | "en_zw" | "ja_jp"
-            | "ko_kr" | "zh_cn" | "zh_tw" | "zh_hk" | "th_th" | "he_il" | "es_mx" | "ms_my" | "ar_ae"
-            | "ar_eg" | "ur_pk" => style('.', Some(',')),
-            "en_in" | "hi_in" | "ta_in" | "te_in" | "gu_in" => {
-                Some(Self { point: '.', separator: Some(','), indian: true })
-            }
-            "de_de" | "de_be" | "de_lu" | "da_dk" | "nl_nl" | "id_id" | "tr_tr" | "is_is" | "fo_fo"
-            | "vi_vn" | "ro_ro" | "nb_no" | "no_no" | "es_ar" | "es_cl" | "es_co" | "es_ec" | "es_py"
-            | "es_uy" | "es_ve" | "uk_ua" | "be_by" => style(',', Some('.')),
-            "de_ch" => style('.', Some('\'')),
-            "rm_ch" => style(',', Some('\'')),
-            "ar_sa" => style('.', None),
-            "ru_ru" | "fi_fi" | "sv_se" | "cs_cz" | "sk_sk" | "et_ee" | "mn_mn" | "sv_fi" => {
-                style(',', Some(' '))
-            }
-            "de_at" | "es_es" | "fr_fr" | "fr_be" | "fr_ca" | "fr_ch" | "fr_lu" | "it_it" | "pt_pt"
-            | "pt_br" | "pl_pl" | "hr_hr" | "sl_si" | "ca_es" | "gl_es" | "eu_es" | "nl_be" | "el_gr"
-            | "hu_hu" | "bg_bg" => style(',', None),
-            _ => None,
-        }
-    }
-
-    fn write(&self, number: &str, out: &mut String) {
-        let (sign, number) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if sign == "-" && number.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
-            out.push('-');
-        }
-        for (index, digit) in whole.chars().enumerate() {
-            let left = whole.len() - index;
-            let boundary = if self.indian && left > 3 { (left - 3) % 2 == 0 } else { left % 3 == 0 };
-            if index > 0
-                && boundary
-                && let Some(separator) = self.separator
-            {
-                out.push(separator);
-            }
-            out.push(digit);
-        }
-        if !fraction.is_empty() {
-            out.push(self.point);
-            out.push_str(fraction);
-        }
-    }
 }
 
 /// Those texts whose bit is set, with commas between.
