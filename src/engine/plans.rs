@@ -28,24 +28,31 @@ use super::unpinned::Unpinned;
 use super::{functions, ready};
 use crate::{catalog, views};
 
-/// Longer texts are not kept.
-const TEXT_BYTES_MAX: usize = 16 << 10;
+/// Longer questions are not kept.
+const QUESTION_BYTES_MAX: usize = 16 << 10;
 /// Plans whose constants take more are not kept.
 const CONSTANT_BYTES_MAX: usize = 64 << 10;
 /// What all kept plans may take together, estimated.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// What is kept, by text and default database.
+/// What is kept, by question and default database.
 #[derive(Debug)]
-pub struct Plans(Cache<(Box<str>, Option<String>), Arc<Known>>);
+pub struct Plans(Cache<(Question, Option<String>), Arc<Known>>);
+
+/// All that a statement says: its text, and what is bound to its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    text: Box<str>,
+    values: Vec<ScalarValue>,
+}
 
 /// A query to answer.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// What it asks.
     pub query: Arc<Query>,
-    /// Its text, when it says all: no values were bound to it.
-    pub text: Option<Box<str>>,
+    /// How it is asked, when the settings of now are those it was parsed with.
+    pub question: Option<Question>,
     /// What was made of it before.
     pub known: Option<Arc<Known>>,
 }
@@ -96,9 +103,21 @@ pub enum Source {
     Plan(Kept<Unpinned>),
 }
 
+impl Question {
+    /// A text and the values of its parameters, if that is not too long to be kept.
+    pub fn new(text: &str, values: &[ScalarValue]) -> Option<Self> {
+        let bytes = text.len() + values.iter().map(ScalarValue::size).sum::<usize>();
+        (bytes <= QUESTION_BYTES_MAX).then(|| Self { text: text.into(), values: values.to_vec() })
+    }
+
+    fn size(&self) -> usize {
+        self.text.len() + self.values.iter().map(ScalarValue::size).sum::<usize>()
+    }
+}
+
 impl From<Query> for Asked {
     fn from(query: Query) -> Self {
-        Self { query: Arc::new(query), text: None, known: None }
+        Self { query: Arc::new(query), question: None, known: None }
     }
 }
 
@@ -117,23 +136,26 @@ impl Asked {
 impl Default for Plans {
     fn default() -> Self {
         // A plan takes some twenty times what its text does.
-        let weigher = |(text, _): &(Box<str>, Option<String>), known: &Arc<Known>| {
+        let weigher = |(question, _): &(Question, Option<String>), known: &Arc<Known>| {
             let bytes = known.bytes + known.row_bytes.load(Ordering::Relaxed);
-            u32::try_from(4096 + text.len() * 20 + bytes).unwrap_or(u32::MAX)
+            u32::try_from(4096 + question.size() * 20 + bytes).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().weigher(weigher).max_capacity(BYTES_MAX).build())
     }
 }
 
 impl Plans {
-    /// The query that a text asks, if all that it was made from is as it was.
-    pub fn get(&self, text: &str, engine: &Engine, state: &State) -> Option<Asked> {
-        if text.len() > TEXT_BYTES_MAX || !state.temporary.is_empty() {
-            return None;
+    /// What is asked, if all that it was made from is as it was; else the question.
+    pub fn get(&self, question: Question, engine: &Engine, state: &State) -> Result<Asked, Question> {
+        if !state.temporary.is_empty() {
+            return Err(question);
         }
-        let known = self.0.get(&(text.into(), state.database.clone()))?;
-        let same = known.variables == state.variables && known.definitions.are_those_of(engine);
-        same.then(|| Asked { query: Arc::clone(&known.query), text: Some(text.into()), known: Some(known) })
+        let key = (question, state.database.clone());
+        let Some(known) = self.0.get(&key) else { return Err(key.0) };
+        match known.variables == state.variables && known.definitions.are_those_of(engine) {
+            true => Ok(Asked { query: Arc::clone(&known.query), question: Some(key.0), known: Some(known) }),
+            false => Err(key.0),
+        }
     }
 
     /// Keeps what was made of a query, if it lasts. The definitions are those of before it was planned.
@@ -146,8 +168,8 @@ impl Plans {
         Made { logical, optimized, columns }: Made<'_>,
     ) -> Result<()> {
         let (engine, state) = (&caller.engine, &caller.state);
-        let short = asked.text.as_ref().filter(|text| text.len() <= TEXT_BYTES_MAX);
-        let Some(text) = short.filter(|_| state.temporary.is_empty()) else { return Ok(()) };
+        let question = asked.question.as_ref().filter(|_| state.temporary.is_empty());
+        let Some(question) = question else { return Ok(()) };
         let bytes = constant_bytes(optimized)?;
         if bytes > CONSTANT_BYTES_MAX || functions::session::changing(logical)?.is_some() {
             return Ok(());
@@ -170,19 +192,19 @@ impl Plans {
             source,
             light: AtomicBool::new(false),
         };
-        self.0.insert((text.clone(), state.database.clone()), Arc::new(known));
+        self.0.insert((question.clone(), state.database.clone()), Arc::new(known));
         Ok(())
     }
 
     /// Keeps a plan that ran to its end, if it can run again.
     pub fn keep_ready(&self, caller: &Caller, asked: &Asked, plan: Kept<Executable>) {
-        let (Some(known), Some(text)) = (&asked.known, &asked.text) else { return };
+        let (Some(known), Some(question)) = (&asked.known, &asked.question) else { return };
         let Some(rows) = &plan.rows else { return };
         let bytes = rows.memory_size();
         known.ready.put(plan);
         // What a query is weighed with is told when it is put there.
         if known.row_bytes.swap(bytes, Ordering::Relaxed) != bytes {
-            self.0.insert((text.clone(), caller.state.database.clone()), Arc::clone(known));
+            self.0.insert((question.clone(), caller.state.database.clone()), Arc::clone(known));
         }
     }
 }

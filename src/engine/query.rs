@@ -19,7 +19,7 @@ use super::dialect::statement::{Parsed, Show, Statement};
 use super::error::{Error, Result};
 use super::life::{Admitted, Life, Planned, Received, Token};
 use super::memory::QueryPool;
-use super::plans::Asked;
+use super::plans::{Asked, Question};
 use super::processes::Interrupt;
 use super::runtime::Pulled;
 use super::session::{Prepared, Session};
@@ -30,13 +30,13 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
     let token = receive(session, "Query", sql);
     let life = Arc::clone(token.life());
     let outcome = life.interrupt().race(async {
-        if let Some(asked) = session.engine.plans.get(sql, &session.engine, &session.state) {
-            session.state.forget_warnings();
-            return select(session, token, asked).await;
-        }
+        let question = match known(session, Question::new(sql, &[])) {
+            Ok(asked) => return select(session, token, asked).await,
+            Err(question) => question,
+        };
         let _room = session.engine.memory.for_text(sql)?;
         let parsed = parse(session, sql).await?;
-        answer(session, token, parsed, Some(sql), &[]).await
+        answer(session, token, parsed, question, &[]).await
     });
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
@@ -46,7 +46,16 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
 pub async fn execute(session: &mut Session, prepared: &Prepared, values: &[ScalarValue]) -> Result<Answer> {
     let token = receive(session, "Execute", &prepared.sql);
     let life = Arc::clone(token.life());
-    let outcome = life.interrupt().race(answer(session, token, prepared.parsed.clone(), None, values));
+    let outcome = life.interrupt().race(async {
+        let mut question = None;
+        if prepared.mode == session.state.variables.acting().mode {
+            match known(session, Question::new(&prepared.sql, values)) {
+                Ok(asked) => return select(session, token, asked).await,
+                Err(unknown) => question = unknown,
+            }
+        }
+        answer(session, token, prepared.parsed.clone(), question, values).await
+    });
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
     conclude(session, &life, outcome)
 }
@@ -69,6 +78,7 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
             parameters: parsed.parameters,
             columns,
             parsed,
+            mode: session.state.variables.acting().mode,
             _counted: counted,
         })
     });
@@ -76,12 +86,19 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
     conclude(session, &life, outcome)
 }
 
-/// The way of a statement to its answer. `text` is its own, when the settings of now are those it was parsed with.
+/// What was asked before, if it would be understood and planned in the same way now; else the question.
+fn known(session: &mut Session, question: Option<Question>) -> Result<Asked, Option<Question>> {
+    let asked = session.engine.plans.get(question.ok_or(None)?, &session.engine, &session.state)?;
+    session.state.forget_warnings();
+    Ok(asked)
+}
+
+/// The way of a statement to its answer. The question is there when the settings of now are those it was parsed with.
 pub(super) async fn answer(
     session: &mut Session,
     token: Token<Received>,
     parsed: Parsed,
-    text: Option<&str>,
+    question: Option<Question>,
     values: &[ScalarValue],
 ) -> Result<Answer> {
     if parsed.parameters != values.len() {
@@ -94,8 +111,7 @@ pub(super) async fn answer(
     let done = match parsed.statement {
         Statement::Query(mut query) => {
             bind::values(&mut query.ast, values)?;
-            let text = text.filter(|_| values.is_empty()).map(Into::into);
-            return select(session, token, Asked { text, ..Asked::from(*query) }).await;
+            return select(session, token, Asked { question, ..Asked::from(*query) }).await;
         }
         Statement::Explain { analyze, format, mut query } => {
             bind::values(&mut query.ast, values)?;

@@ -13,8 +13,8 @@ use super::admission::Admission;
 use super::answer::{Answer, Column, Origin};
 use super::caller::{Caller, USER_VARIABLES_MAX};
 use super::changes::{Changes, Told};
-use super::dialect;
 use super::dialect::statement::{Parsed, TableName};
+use super::dialect::{self, Mode};
 use super::error::{Error, Result};
 use super::functions::locks::{Locks, SessionLocks};
 use super::functions::{Assigned, Warnings};
@@ -311,6 +311,8 @@ pub struct Prepared {
     pub columns: Vec<Column>,
     /// The text as it was understood when it was prepared, whatever `sql_mode` is set since.
     pub(super) parsed: Parsed,
+    /// What it was understood by.
+    pub(super) mode: Mode,
     /// Counts it.
     pub(super) _counted: Arc<()>,
 }
@@ -319,9 +321,9 @@ pub struct Prepared {
 impl Prepared {
     /// A statement that nobody can run, for tests of who keeps it.
     pub fn unplanned(sql: String, parameters: usize) -> Self {
-        let parsed =
-            super::dialect::parse("DO 1", super::dialect::Mode::default()).expect("it is a statement");
-        Self { sql, parameters, columns: Vec::new(), parsed, _counted: Arc::default() }
+        let mode = Mode::default();
+        let parsed = dialect::parse("DO 1", mode).expect("it is a statement");
+        Self { sql, parameters, columns: Vec::new(), parsed, mode, _counted: Arc::default() }
     }
 }
 

@@ -279,3 +279,41 @@ async fn what_depends_on_the_time_is_computed_each_time() {
     }
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_statement_is_answered_for_its_values_and_as_it_was_understood() {
+    let (_lake, server) = server(|_| {}).await;
+    let mut client = server.connect().await;
+
+    let row =
+        client.prep("SELECT n, ? FROM lake.numbers WHERE n <= ? ORDER BY n DESC LIMIT 1").await.unwrap();
+    for _ in 0..3 {
+        for (text, most) in [("a", 3), ("b", 3), ("a", 5)] {
+            let found: Option<(u32, String)> = client.exec_first(&row, (text, most)).await.unwrap();
+            assert_eq!(found, Some((most, text.to_owned())));
+        }
+    }
+    // A number and a text are other values, also where they look alike.
+    let kind = client
+        .prep("SELECT CONCAT(n, JSON_TYPE(JSON_ARRAY(?)->'$[0]')) FROM lake.numbers WHERE n = 7")
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let number: Option<String> = client.exec_first(&kind, (1,)).await.unwrap();
+        let text: Option<String> = client.exec_first(&kind, ("1",)).await.unwrap();
+        assert_eq!([number.as_deref(), text.as_deref()], [Some("7INTEGER"), Some("7STRING")]);
+    }
+
+    let written = "SELECT CONCAT('1' || n) FROM lake.numbers WHERE n = 7";
+    let either = client.prep(written).await.unwrap();
+    for mode in ["", "PIPES_AS_CONCAT", ""] {
+        client.query_drop(format!("SET sql_mode = '{mode}'")).await.unwrap();
+        for _ in 0..3 {
+            let prepared: Option<String> = client.exec_first(&either, ()).await.unwrap();
+            assert_eq!(prepared.as_deref(), Some("1"), "{mode}");
+            let now: Option<String> = client.query_first(written).await.unwrap();
+            assert_eq!(now.as_deref(), Some(if mode.is_empty() { "1" } else { "17" }));
+        }
+    }
+    server.stop().await;
+}
