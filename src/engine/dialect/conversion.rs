@@ -21,7 +21,7 @@ use super::digits::{ShownDigits, shown_type};
 use super::membership;
 use crate::engine::functions::charset::CHARACTER_SET;
 use crate::engine::functions::control::{convert_from, with_digits};
-use crate::engine::functions::convert::temporal::MOMENT;
+use crate::engine::functions::convert::packed::MOMENT;
 use crate::engine::functions::operator::compare::{
     agree, as_json, comparable, comparison, is_json, nearest_day, type_of, with_json,
 };

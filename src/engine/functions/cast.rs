@@ -12,7 +12,7 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
 use super::calendar::{DAY, SECOND};
 use super::convert::decimal::{self, Decimal};
-use super::convert::{self, number, temporal};
+use super::convert::{self, number, packed, temporal};
 use super::error::Error;
 use super::json::document::{self, Json};
 use super::preimage;
@@ -233,7 +233,7 @@ fn decimals(
         let date_only = !matches!(kind, DataType::Timestamp(..));
         let value = call.datetime(argument)?;
         let row = |row| {
-            let packed = temporal::packed_datetime(value.at(row)?);
+            let packed = packed::datetime(value.at(row)?);
             let value = if date_only { packed / 1_000_000 } else { packed };
             Some(Decimal { value: i256::from_i128(value), scale: 6 }).map(|value| match date_only {
                 true => Decimal { scale: 0, value: value.value.wrapping_div(decimal::power(6)) },
@@ -247,7 +247,7 @@ fn decimals(
     if matches!(kind, DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)) {
         let value = call.time(argument)?;
         let row = |row| {
-            let value = i256::from_i128(temporal::packed_time(value.at(row)?));
+            let value = i256::from_i128(packed::time(value.at(row)?));
             Some(Decimal { value, scale: 6 })
         };
         return Ok((0..call.rows)

@@ -6,6 +6,7 @@
 pub mod binary;
 pub mod decimal;
 pub mod number;
+pub mod packed;
 pub mod temporal;
 
 use std::sync::Arc;
@@ -269,7 +270,7 @@ pub fn int(array: &ArrayRef, call: &Call<'_>) -> Result<Int64Array> {
                 })
             })
             .collect(),
-        _ => temporal::packed_int(array, call)?,
+        _ => packed::integers(array, call)?,
     })
 }
 
@@ -340,7 +341,7 @@ pub fn double(array: &ArrayRef, call: &Call<'_>) -> Result<Float64Array> {
                 })
             })
             .collect(),
-        _ => temporal::packed(array, call)?,
+        _ => packed::doubles(array, call)?,
     })
 }
 

@@ -5,6 +5,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
 use super::super::calendar::{DAY, EPOCH, Parts, SECOND, add_months};
+use super::super::convert::packed;
 use super::super::convert::temporal::{self, LONGEST_TIME, Read, read_time, write_time};
 use super::super::convert::{self, decimal};
 use super::super::error::Error;
@@ -117,7 +118,7 @@ struct Interval {
 /// A sum that is a text is a date and time where a number is asked for.
 fn sum_mark(types: &Types<'_>) -> Option<(String, String)> {
     let text = sum_type(types, 0, 1, 2).is_ok_and(|data_type| is_text(&data_type));
-    text.then(|| (temporal::MOMENT.to_owned(), "1".to_owned()))
+    text.then(|| (packed::MOMENT.to_owned(), "1".to_owned()))
 }
 
 /// DATE and whole days are a DATE, other dates a DATETIME, times a TIME; a text is a text, as in MySQL.

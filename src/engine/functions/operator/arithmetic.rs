@@ -14,7 +14,7 @@ use arrow::error::ArrowError;
 use datafusion::common::Result;
 
 use super::super::convert::decimal::Decimal;
-use super::super::convert::{Cells, decimal, shared, temporal};
+use super::super::convert::{Cells, decimal, packed, shared, temporal};
 use super::super::shown::{self, Digits};
 use super::super::signature::{Call, Function, Types, digits};
 use super::super::unify::digits as digits_of;
@@ -475,7 +475,7 @@ fn plain(call: &Call<'_>, argument: usize) -> Result<Cells<ArrayRef>> {
         kind if kind.is_decimal() => call.raw(argument),
         kind if is_moment(kind) && temporal::digits(call.field(argument)) > 0 => {
             let digits = temporal::digits(call.field(argument));
-            call.raw(argument)?.map(|array| Ok(shared(temporal::packed_exact(array, digits, call)?)))
+            call.raw(argument)?.map(|array| Ok(shared(packed::exact(array, digits, call)?)))
         }
         _ => call.int(argument)?.map(|array| Ok(shared(array.clone()))),
     }

@@ -16,7 +16,7 @@ use datafusion::common::{Result, ScalarValue, resources_err};
 use datafusion::logical_expr::ColumnarValue;
 
 use super::{EXTENSION, is_binary, is_text};
-use crate::engine::functions::convert::{self, Cells, Instants, binary, temporal};
+use crate::engine::functions::convert::{self, Cells, Instants, binary, packed, temporal};
 use crate::engine::functions::error::Error;
 use crate::engine::functions::locale::Locale;
 use crate::engine::functions::zone::Zone;
@@ -98,14 +98,14 @@ impl Call<'_> {
 
     /// Whether an argument is a text that is a date and time where a number is asked for.
     pub fn is_moment(&self, argument: usize) -> bool {
-        is_text(self.kind(argument)) && self.field(argument).metadata().contains_key(temporal::MOMENT)
+        is_text(self.kind(argument)) && self.field(argument).metadata().contains_key(packed::MOMENT)
     }
 
     /// An argument as it is read where a number is asked for.
     fn numeric(&self, argument: usize) -> Result<Cells<ArrayRef>> {
         let raw = self.raw(argument)?;
         match self.is_moment(argument) {
-            true => raw.map(|array| temporal::packed_texts(array, self)),
+            true => raw.map(|array| packed::texts(array, self)),
             false => Ok(raw),
         }
     }
