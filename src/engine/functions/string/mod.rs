@@ -98,24 +98,15 @@ fn concat_ws(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn lower(call: &Call<'_>) -> Result<ArrayRef> {
-    let text = call.text(0)?;
-    // Binary strings have no letters.
-    let binary = is_binary(call.returns);
-    call.texts(|row, out| {
-        match text.at(row)? {
-            text if binary => out.push_str(text),
-            text if text.is_ascii() => {
-                out.push_str(text);
-                out.make_ascii_lowercase();
-            }
-            // One character for one: the collation's mapping, not Unicode's full one.
-            text => out.extend(text.chars().map(|character| single(character, character.to_lowercase()))),
-        }
-        Some(())
-    })
+    in_case(call, str::make_ascii_lowercase, |letter| single(letter, letter.to_lowercase()))
 }
 
 fn upper(call: &Call<'_>) -> Result<ArrayRef> {
+    in_case(call, str::make_ascii_uppercase, |letter| single(letter, letter.to_uppercase()))
+}
+
+/// One character for one: the collation's mapping, not Unicode's full one. Binary strings have no letters.
+fn in_case(call: &Call<'_>, ascii: fn(&mut str), letter: fn(char) -> char) -> Result<ArrayRef> {
     let text = call.text(0)?;
     let binary = is_binary(call.returns);
     call.texts(|row, out| {
@@ -123,9 +114,9 @@ fn upper(call: &Call<'_>) -> Result<ArrayRef> {
             text if binary => out.push_str(text),
             text if text.is_ascii() => {
                 out.push_str(text);
-                out.make_ascii_uppercase();
+                ascii(out);
             }
-            text => out.extend(text.chars().map(|character| single(character, character.to_uppercase()))),
+            text => out.extend(text.chars().map(letter)),
         }
         Some(())
     })
