@@ -24,15 +24,8 @@ const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_are_the_same_as_from_disk() {
-    let lake = fixture::lake();
-    let s3 = S3Server::start().await;
-    s3.put_all(&lake.path(""));
-    let mut config = lake.config();
-    config.lake = "s3://lake/".to_owned();
-    s3.configure(&mut config);
-    be_patient(&mut config);
+    let (lake, s3, remote) = patient().await;
     let local = TestServer::start(&lake).await;
-    let remote = TestServer::start_with(config, Clock::system()).await;
     let (mut local, mut remote) = (local.connect().await, remote.connect().await);
     for statement in [
         "SELECT * FROM lake.types ORDER BY 1",
