@@ -12,7 +12,8 @@ use datafusion::logical_expr::simplify::SimplifyContext;
 
 use super::calendar::{DAY, SECOND};
 use super::cast::{literal_micros, micros_literal};
-use super::convert::temporal::{Read, in_range, midnight};
+use super::convert::read::Read;
+use super::convert::temporal::{in_range, midnight};
 use super::zone::Zone;
 
 /// `DATE(t)` compared with a date: from its midnight to the next.

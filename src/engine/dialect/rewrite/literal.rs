@@ -7,7 +7,8 @@ use sqlparser::ast::{CastKind, DataType, ExactNumberInfo, Expr, TypedString, Val
 use super::super::front::literal_string;
 use super::super::grammar::{call, number, string};
 use crate::engine::error::{Error, Result};
-use crate::engine::functions::convert::temporal::{LONGEST_TIME, Read, dated, read_time};
+use crate::engine::functions::convert::read::{Read, dated, read_time};
+use crate::engine::functions::convert::temporal::LONGEST_TIME;
 use crate::engine::functions::error as functions;
 
 /// A literal as DataFusion's planner reads it.

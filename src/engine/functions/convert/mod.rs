@@ -7,6 +7,7 @@ pub mod binary;
 pub mod decimal;
 pub mod number;
 pub mod packed;
+pub mod read;
 pub mod temporal;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use arrow::array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 
+use super::read::Read;
 use super::{double, temporal, text};
 use crate::engine::functions::calendar::{Parts, SECOND};
 use crate::engine::functions::signature::Call;
@@ -51,8 +52,7 @@ pub const MOMENT: &str = "mysql_moment";
 /// Texts of dates and times as the numbers that these are.
 pub fn texts(array: &ArrayRef, call: &Call<'_>) -> Result<ArrayRef> {
     let number = |text: &str| {
-        let Parts { year, month, day, hour, minute, second, micro, .. } =
-            temporal::Read::datetime(text)?.parts;
+        let Parts { year, month, day, hour, minute, second, micro, .. } = Read::datetime(text)?.parts;
         let date = f64::from(year * 10_000) + f64::from(month * 100 + day);
         let time = f64::from(hour * 10_000 + minute * 100 + second) + f64::from(micro) / 1e6;
         Some(if text.len() > "YYYY-MM-DD".len() { date * 1e6 + time } else { date })

@@ -6,7 +6,8 @@ use datafusion::common::Result;
 
 use super::super::calendar::{DAY, EPOCH, Parts, SECOND, add_months};
 use super::super::convert::packed;
-use super::super::convert::temporal::{self, LONGEST_TIME, Read, read_time, write_time};
+use super::super::convert::read::{self, Read, read_time};
+use super::super::convert::temporal::{self, LONGEST_TIME, write_time};
 use super::super::convert::{self, decimal};
 use super::super::error::Error;
 use super::super::shown::Digits;
@@ -449,7 +450,7 @@ impl Moments {
 /// A text with a date and a time of day is a date and time, any other a time.
 fn moment(text: &str) -> Option<Moment> {
     let text = text.trim_ascii_start();
-    match temporal::dated(text) {
+    match read::dated(text) {
         Some(read) => Some(Moment::Date(read.parts.micros()? + read.carry)),
         None => read_time(text).map(|(time, _)| Moment::Time(time)),
     }

@@ -15,7 +15,7 @@ use super::Documents;
 use super::document::Json;
 use super::path::Path;
 use crate::engine::functions::convert::decimal::Decimal;
-use crate::engine::functions::convert::{LONGEST, temporal};
+use crate::engine::functions::convert::{LONGEST, read};
 use crate::engine::functions::error::Error;
 use crate::engine::functions::signature::{Call, Function, Types, returns};
 
@@ -306,8 +306,8 @@ impl Kind {
                     .is_some_and(|number| number.whole_digits() <= precision.saturating_sub(*scale)),
                 _ => false,
             },
-            Self::Moment => temporal::Read::datetime(&text).is_some(),
-            Self::Time => temporal::read_time(&text).is_some_and(|(_, clean)| clean),
+            Self::Moment => read::Read::datetime(&text).is_some(),
+            Self::Time => read::read_time(&text).is_some_and(|(_, clean)| clean),
         }
     }
 }

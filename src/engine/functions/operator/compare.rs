@@ -9,7 +9,7 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Volatility};
 
-use super::super::convert::temporal::Read;
+use super::super::convert::read::Read;
 use super::super::error::Error;
 use super::super::signature::{EXTENSION, is_binary, is_text};
 use super::super::udf;
