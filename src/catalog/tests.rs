@@ -23,11 +23,15 @@ use crate::config::{Config, Interval};
 use crate::lake;
 use crate::lake::store::Stores;
 
+/// A file and what is written into it as soon as the next one is opened.
+type Written = Arc<Mutex<Option<(PathBuf, Vec<u8>)>>>;
+
 /// A lake and its catalog in a temporary directory.
 struct Lake {
     directory: tempfile::TempDir,
     config: Config,
     listed: Arc<Mutex<Vec<String>>>,
+    written: Written,
 }
 
 impl Lake {
@@ -37,7 +41,7 @@ impl Lake {
             Config { listing_interval: Interval(Duration::from_secs(3600)), ..Config::default() };
         config.resolve(directory.path());
         fs::create_dir(directory.path().join("catalog")).unwrap();
-        Self { directory, config, listed: Arc::default() }
+        Self { directory, config, listed: Arc::default(), written: Arc::default() }
     }
 
     fn file(&self, path: &str, content: impl AsRef<[u8]>) -> &Self {
@@ -63,8 +67,8 @@ impl Lake {
 
     async fn open(&self) -> Arc<Catalog> {
         let stores = Stores::new(&self.config);
-        let counting = Counting { inner: LocalFileSystem::new(), listed: Arc::clone(&self.listed) };
-        stores.insert("file:///", Arc::new(counting));
+        let (listed, written) = (Arc::clone(&self.listed), Arc::clone(&self.written));
+        stores.insert("file:///", Arc::new(Watched { inner: LocalFileSystem::new(), listed, written }));
         Catalog::open_with(&self.config, stores).await.unwrap()
     }
 
@@ -132,21 +136,22 @@ fn text<'a>(values: impl IntoIterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-/// A local store that notes which folders are listed.
+/// A local store that notes which folders are listed, and has a file change when one is opened.
 #[derive(Debug)]
-struct Counting {
+struct Watched {
     inner: LocalFileSystem,
     listed: Arc<Mutex<Vec<String>>>,
+    written: Written,
 }
 
-impl std::fmt::Display for Counting {
+impl std::fmt::Display for Watched {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("counting")
+        formatter.write_str("watched")
     }
 }
 
 #[async_trait]
-impl ObjectStore for Counting {
+impl ObjectStore for Watched {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         self.inner.put_opts(path, payload, options).await
     }
@@ -160,7 +165,11 @@ impl ObjectStore for Counting {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(path, options).await
+        let result = self.inner.get_opts(path, options).await;
+        if let Some((path, content)) = self.written.lock().unwrap().take() {
+            fs::write(path, content).unwrap();
+        }
+        result
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -329,6 +338,23 @@ async fn a_file_that_changes_is_an_error_that_can_be_told() {
     assert!(lake::changed(&try_query(&table, sum).await.unwrap_err()));
     table.refresh();
     assert_eq!(query(&table, sum).await, "5");
+}
+
+/// Its name, its length and its handle stay; only what is in it is of another version than its footer.
+#[tokio::test]
+async fn a_file_that_is_written_as_soon_as_it_is_open_is_an_error_too() {
+    let lake = days();
+    let path = "lake/t/day=2026-09-05/region=eu/a.parquet";
+    lake.parquet("day=2026-09-05/region=eu/a.parquet", vec![("x", int([2, 3]))]);
+    let table = the_table(&lake.open().await);
+    let sum = "SELECT sum(x) FROM t WHERE day = '2026-09-05' AND region = 'eu'";
+    assert_eq!(query(&table, sum).await, "5");
+    let (before, after) = (fs::read(lake.path(path)).unwrap(), parquet(vec![("x", int([20, 30]))]));
+    assert_eq!(before.len(), after.len());
+    *lake.written.lock().unwrap() = Some((lake.path(path), after));
+    assert!(lake::changed(&try_query(&table, sum).await.unwrap_err()));
+    table.refresh();
+    assert_eq!(query(&table, sum).await, "50");
 }
 
 #[tokio::test]

@@ -44,27 +44,27 @@ enum Place {
 #[derive(Debug)]
 struct LocalFile {
     file: std::fs::File,
-    /// As it was when the file was opened; writing in place changes it.
-    opened: std::fs::Metadata,
+    /// As the file was when it was found to be the version; writing in place changes both.
+    size: u64,
+    modified: DateTime<Utc>,
 }
 
 impl OpenFile {
     /// Opens the version `meta` of a file. A remote file is not touched before the first read.
     pub async fn open(location: &Location, meta: &ObjectMeta) -> Result<Self> {
         let path = location.show(&meta.location);
-        let payload = match location.remote {
-            true => None,
-            false => Some(get(location, meta, None).await?.payload),
-        };
-        let place = match payload {
-            Some(GetResultPayload::File(file, _)) => {
-                let opened = file.metadata().map_err(|error| io_error(&path, error))?;
-                Place::Local(Arc::new(LocalFile { file, opened }))
-            }
-            // A stream comes from a store that only looks local, such as one in memory.
-            Some(GetResultPayload::Stream(_)) | None => {
-                Place::Remote(Arc::new((location.clone(), meta.clone())))
-            }
+        let remote = || Place::Remote(Arc::new((location.clone(), meta.clone())));
+        let place = match location.remote {
+            true => remote(),
+            false => match get(location, meta, None).await? {
+                // Not as it is now: it may have been written since it was compared.
+                GetResult { payload: GetResultPayload::File(file, _), meta: found, .. } => {
+                    let (size, modified) = (found.size, found.last_modified);
+                    Place::Local(Arc::new(LocalFile { file, size, modified }))
+                }
+                // A stream comes from a store that only looks local, such as one in memory.
+                GetResult { payload: GetResultPayload::Stream(_), .. } => remote(),
+            },
         };
         Ok(Self { path: path.into(), size: meta.size, place })
     }
@@ -138,7 +138,8 @@ impl LocalFile {
         }
         // After the reads: a change before them and one between them look the same.
         let now = self.file.metadata().map_err(|error| io_error(path, error))?;
-        let same = now.len() == self.opened.len() && now.modified().ok() == self.opened.modified().ok();
+        let modified = now.modified().map_err(|error| io_error(path, error))?;
+        let same = now.len() == self.size && DateTime::<Utc>::from(modified) == self.modified;
         if same { Ok(pieces) } else { Err(Error::Changed { path: path.to_owned() }) }
     }
 }
