@@ -52,7 +52,13 @@ pub fn run(config: &Config) -> Result<ExitCode> {
         for view in snapshot.views.values().filter(|view| view.definition.is_ok()) {
             let name = format!("{}.{}", view.database(), view.name());
             match engine.check_view(view).await {
-                Ok(columns) => super::say(&format!("{name}: a view of {} columns", columns.len())),
+                Ok(checked) => {
+                    super::say(&format!("{name}: a view of {} columns", checked.columns.len()));
+                    for advice in checked.advice {
+                        super::say(&format!("{name}: {advice}"));
+                    }
+                    problems += lost_files(&views, view, &name).await;
+                }
                 Err(error) => {
                     problems += 1;
                     let line = line_of(&views, view, &error).await;
@@ -64,6 +70,25 @@ pub fn run(config: &Config) -> Result<ExitCode> {
         super::say(&format!("{tables} tables, {views} views, {problems} problems"));
         Ok(if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+/// Says which published files of a view are not there as they were written; how many these are.
+async fn lost_files(views: &Views, view: &View, name: &str) -> usize {
+    if view.is_materialized() != Some(true) {
+        return 0;
+    }
+    match views.warehouse.view(&view.id.database, &view.id.name).lost().await {
+        Ok(lost) => {
+            for (unit, path) in &lost {
+                super::say(&format!("{name}: {unit}: {path} is lost or damaged; refresh it with --force"));
+            }
+            lost.len()
+        }
+        Err(error) => {
+            super::say(&super::line(name, &error.into()));
+            1
+        }
+    }
 }
 
 /// The line of a view's file that an error is about.

@@ -35,6 +35,11 @@ pub fn run(config: &Config, view: &str, days: Days) -> Result<ExitCode> {
         bail!("name the view with its database: `mart.{view}`")
     };
     let id = TableId::new(database, name);
+    if let (Some(from), Some(to)) = (days.from, days.to)
+        && to <= from
+    {
+        bail!("--from {from} --to {to} has no day: the one of --to is not refreshed")
+    }
     let network = tokio::runtime::Runtime::new().context("cannot start the network threads")?;
     let outcome = network.block_on(async {
         let catalog = Catalog::open(config).await?;
@@ -76,6 +81,9 @@ fn tell(view: &str, outcome: &Outcome) -> ExitCode {
     }
     for unit in outcome.units.iter().filter(|unit| !unit.error.is_empty()) {
         super::say(&format!("{view} {}: {}: {}", unit.unit, unit.end, unit.error));
+    }
+    for unit in outcome.units.iter().filter(|unit| !unit.warning.is_empty()) {
+        super::say(&format!("{view} {}: {} from what is there: {}", unit.unit, unit.end, unit.warning));
     }
     let rows: u64 = outcome.units.iter().map(|unit| unit.rows).sum();
     super::say(&format!(

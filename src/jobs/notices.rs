@@ -17,7 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use tracing::{debug, warn};
 
-use super::due::fell_due;
+use super::due::{due_at, fell_due};
 use super::servers::Servers;
 use super::told::{Told, ToldFile};
 use crate::catalog::TableId;
@@ -30,7 +30,6 @@ use crate::refresh::lease::{Lease, Leases, RENEWAL, Taken};
 use crate::scheduler::schedule::{Period, Schedule, default_anchor, instant};
 use crate::views::Views;
 use crate::views::definition::Materialized;
-use crate::views::published::Unit;
 use crate::views::runs::State;
 use crate::views::state::UnitState;
 
@@ -358,7 +357,7 @@ impl Notices {
         let failures =
             runs.recent().iter().filter(|run| of_day(run.finished_at) && run.state == State::Failed).count();
         let mut summary = Summary { day, failures: failures as u64, ..Summary::default() };
-        for (id, _) in self.active() {
+        for (id, materialized) in self.active() {
             summary.views += 1;
             let units = match self.refresher.states(&id).await {
                 Ok(units) => units,
@@ -372,7 +371,14 @@ impl Notices {
                 summary.rows += unit.rows.unwrap_or(0);
                 summary.bytes += unit.bytes.unwrap_or(0);
             }
-            summary.not_fresh.extend(not_fresh(&units, day).map(|told| format!("{id}: {told}")));
+            // A day that is due, and of which there is nothing, is no unit yet.
+            let is_due = materialized.due.as_ref().and_then(|due| due_at(due, day));
+            let is_due = is_due.is_some_and(|due| due <= self.clock.now())
+                && materialized.start.is_none_or(|start| start <= day);
+            let late = || is_missed(&units, day).filter(|_| is_due).map(|(day, why)| format!("{day}: {why}"));
+            summary
+                .not_fresh
+                .extend(not_fresh(&units, day).or_else(late).map(|told| format!("{id}: {told}")));
         }
         summary
     }
@@ -390,24 +396,22 @@ impl Notices {
 
 /// The unit that should have the rows of a day, and why it has not; None when it has.
 fn is_missed(units: &[UnitState], day: NaiveDate) -> Option<(String, String)> {
-    let whole = Unit::Whole.to_string();
-    let day = day.to_string();
-    let unit = units.iter().find(|unit| unit.unit == day || unit.unit == whole);
+    let has_day = |unit: &&UnitState| unit.days.is_none_or(|(first, last)| (first..=last).contains(&day));
+    let unit = units.iter().find(has_day);
     match unit {
         Some(unit) if unit.state == "fresh" => None,
         Some(unit) if unit.state == "running" => {
             Some((unit.unit.clone(), "it is being refreshed".to_owned()))
         }
         Some(unit) => Some((unit.unit.clone(), unit.reason.clone())),
-        None => Some((day, "nothing that it reads has this day yet".to_owned())),
+        None => Some((day.to_string(), "nothing that it reads has this day yet".to_owned())),
     }
 }
 
 /// How many units up to a day are in which state that they should not be in, and why the newest of them is.
 fn not_fresh(units: &[UnitState], day: NaiveDate) -> Option<String> {
     // The days that go on are not expected to be there.
-    let last = day.to_string();
-    let units = units.iter().filter(|unit| unit.unit <= last || unit.unit == Unit::Whole.to_string());
+    let units = units.iter().filter(|unit| unit.days.is_none_or(|(first, _)| first <= day));
     let mut counts = NOT_FRESH.map(|state| (state, 0_u64));
     let mut newest = None;
     for unit in units {

@@ -19,7 +19,7 @@ pub fn slack(event: &Event) -> Value {
         Event::Failed { view, unit, error } => {
             let (view, what, error) = (escape(view), escape(&what_failed(unit)), escape(&shortened(error)));
             format!(
-                ":red_circle: *{view}* {what}\n> {}\nWhat was published before is served on; it is tried again by itself.",
+                ":red_circle: *{view}* {what}\n> {}\nWhat is published stays; it is tried again by itself.",
                 error.replace('\n', "\n> ")
             )
         }
@@ -149,12 +149,12 @@ mod tests {
                 error: "x < y & z\nsecond".into(),
             },
             ":red_circle: *mart.a* failed for 2026-09-01\n> x &lt; y &amp; z\n> second\n\
-             What was published before is served on; it is tried again by itself.",
+             What is published stays; it is tried again by itself.",
         );
         check(
             Event::Failed { view: "mart.a".into(), unit: String::new(), error: "a.sql:2: no".into() },
             ":red_circle: *mart.a* cannot be refreshed\n> a.sql:2: no\n\
-             What was published before is served on; it is tried again by itself.",
+             What is published stays; it is tried again by itself.",
         );
         check(
             Event::Recovered { view: "mart.a".into(), failed_since: at },

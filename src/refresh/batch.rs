@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::Schema;
 use chrono::{DateTime, NaiveDate, Utc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -26,6 +28,9 @@ use crate::views::runs::{Run, State};
 /// Units with windows that are computed side by side.
 const WINDOWS_PER_QUERY: usize = 4;
 
+/// How often it is looked whether another server wants a refresh to stop.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// A unit that is to be refreshed.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -37,6 +42,10 @@ pub struct Work {
     pub inputs: String,
     /// Bytes of its source files.
     pub bytes: u64,
+    /// Its files are written anew, even where their rows are the same: they may be lost or damaged.
+    pub is_forced: bool,
+    /// Why it is made from less than it should be; empty when it is not.
+    pub incomplete: String,
 }
 
 /// Units of one view that are refreshed together.
@@ -299,7 +308,8 @@ impl Batch {
             let Day { files, rows, sum } = days.remove(&work.unit.day()).unwrap_or_default();
             let content = Content { rows, sum };
             let (fingerprint, inputs) = (work.fingerprint, work.inputs.clone());
-            changes.push(Change { unit: work.unit, fingerprint, content, inputs, files });
+            let is_forced = work.is_forced;
+            changes.push(Change { unit: work.unit, fingerprint, content, inputs, files, is_forced });
         }
         if let Some((day, of_day)) = days.pop_first() {
             log.discard(&of_day.files).await;
@@ -331,7 +341,9 @@ impl Batch {
         let duration = (run.finished_at - run.started_at).to_std().unwrap_or_default();
         let (rows, bytes) = run.written.get(&work.unit.to_string()).copied().unwrap_or_default();
         let (view, unit, error) = (self.id.clone(), work.unit, error.to_owned());
-        UnitOutcome { view, unit, end, rows, bytes, duration, error }
+        let is_published = matches!(end, End::Published | End::Same);
+        let warning = if is_published { work.incomplete.clone() } else { String::new() };
+        UnitOutcome { view, unit, end, rows, bytes, duration, error, warning }
     }
 
     fn new_run(&self, work: &[&Work], started_at: DateTime<Utc>) -> Run {
@@ -410,10 +422,20 @@ fn lease_name(work: &[&Work]) -> String {
     }
 }
 
-/// Renews a lease until it is lost.
+/// Renews a lease until it is lost, or somebody wants what holds it to stop.
 async fn renew(lease: &Lease) -> Error {
+    let mut renewed = Instant::now();
     loop {
-        tokio::time::sleep(RENEWAL).await;
+        tokio::time::sleep(LOOK).await;
+        match lease.is_unwanted().await {
+            Ok(true) => return Error::Cancelled,
+            Ok(false) => {}
+            Err(error) => warn!(%error, "cannot see whether a refresh is to stop"),
+        }
+        if renewed.elapsed() < RENEWAL {
+            continue;
+        }
+        renewed = Instant::now();
         match lease.renew().await {
             Ok(true) => {}
             Ok(false) => return Error::LeaseLost,

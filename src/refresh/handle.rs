@@ -8,10 +8,11 @@ use super::Refresher;
 use super::request::{self, End, Planned, Trigger};
 use crate::catalog::{self, TableId, days};
 use crate::engine::error::{Error, Result};
-use crate::engine::views::handle::{Refreshes, Request};
+use crate::engine::views::handle::{Cancelled, Refreshes, Request};
 use crate::lake;
 use crate::views;
 use crate::views::View;
+use crate::views::published::Unit;
 use crate::views::runs::State;
 use crate::views::state::{PlannedUnit, RefreshedUnit, SourceUnit, UnitState, ViewState};
 
@@ -34,6 +35,7 @@ impl Refreshes for Refresher {
             bytes: unit.bytes,
             seconds: unit.duration.as_secs_f64(),
             error: unit.error,
+            warning: unit.warning,
         });
         Ok(refreshed.collect())
     }
@@ -53,8 +55,10 @@ impl Refreshes for Refresher {
         Ok(planned.collect())
     }
 
-    async fn cancel(&self, view: &View) -> Result<u64> {
-        Ok(Self::cancel(self, &view.id))
+    async fn cancel(&self, view: &View) -> Result<Cancelled> {
+        let here = Self::cancel(self, &view.id);
+        let asked = self.shared.leases.ask_to_stop(&view.id.database, &view.id.name).await;
+        Ok(Cancelled { here, elsewhere: asked.map_err(views::Error::from)? })
     }
 
     async fn restore(&self, view: &View, version: u64) -> Result<()> {
@@ -85,6 +89,7 @@ impl Refreshes for Refresher {
             bytes: units.iter().filter_map(|unit| unit.bytes).sum(),
             units: units.len() as u64,
             units_not_fresh: units.iter().filter(|unit| unit.state != "fresh").count() as u64,
+            is_whole: units.iter().any(|unit| unit.unit == Unit::Whole.to_string()),
             next: self.shared.times.get().and_then(|next| next(&view.id)),
         })
     }
@@ -174,6 +179,7 @@ impl Refresher {
                 unit: planned.unit.to_string(),
                 state: if running.contains(&planned.unit) { "running" } else { planned.state }.into(),
                 reason: planned.reason,
+                days: planned.days,
                 fingerprint: published.map(|published| published.fingerprint.to_string()),
                 version: published.map(|published| published.version),
                 rows: published.map(|published| published.content.rows),

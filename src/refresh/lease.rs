@@ -36,6 +36,9 @@ pub const TERM: Duration = Duration::from_secs(60);
 /// How long a lease may be used before it is renewed.
 pub const RENEWAL: Duration = Duration::from_secs(20);
 
+/// How the file is named, beside a lease, by which others ask its holder to stop.
+const WISH: &str = "stop";
+
 /// The leases of a warehouse, as one server sees them.
 #[derive(Clone, Debug)]
 pub struct Leases {
@@ -97,10 +100,9 @@ impl Leases {
 
     /// Takes the lease of `units`, such as a month, of a view, unless another refresh has it.
     pub async fn take(&self, database: &str, view: &str, units: &str) -> Result<Taken> {
-        let of_view = format!("{}.{}", database.to_lowercase(), view.to_lowercase());
-        let folder = self.warehouse.prefix.clone().join("_lakefront").join("leases");
-        let folder = folder.join(of_view).join(units);
-        let before = self.newest(&folder).await?;
+        let folder = self.of_view(database, view).join(units);
+        let files = self.files(&folder).await?;
+        let before = newest_of(&files);
         if let Some((number, path)) = &before
             && let Some(terms) = self.terms(path).await?
             && self.runs(&folder, *number, &terms)
@@ -119,7 +121,35 @@ impl Leases {
         if let Some((_, path)) = before {
             durable::remove(&self.warehouse, &path).await?;
         }
+        for wish in files.iter().filter(|file| file.extension() == Some(WISH)) {
+            durable::remove(&self.warehouse, wish).await?;
+        }
         Ok(Taken::Ours(Box::new(lease)))
+    }
+
+    /// Leaves word beside the leases of a view that other servers have: they are to stop. How many these are.
+    pub async fn ask_to_stop(&self, database: &str, view: &str) -> Result<u64> {
+        let mut folders: BTreeMap<Path, Vec<Path>> = BTreeMap::new();
+        for file in self.files(&self.of_view(database, view)).await? {
+            if let Some((folder, _)) = file.as_ref().rsplit_once('/') {
+                folders.entry(Path::from(folder)).or_default().push(file);
+            }
+        }
+        let mut asked = 0;
+        for (folder, files) in folders {
+            let Some((number, path)) = newest_of(&files) else { continue };
+            let Some(terms) = self.terms(&path).await? else { continue };
+            if terms.owner != *self.owner && self.runs(&folder, number, &terms) {
+                durable::replace(&self.warehouse, &wish_of(&folder, number), self.new_terms(TERM)).await?;
+                asked += 1;
+            }
+        }
+        Ok(asked)
+    }
+
+    fn of_view(&self, database: &str, view: &str) -> Path {
+        let of_view = format!("{}.{}", database.to_lowercase(), view.to_lowercase());
+        self.warehouse.prefix.clone().join("_lakefront").join("leases").join(of_view)
     }
 
     /// Whether the holder has the lease no more: it gave it back, its time is over, or another one has taken it.
@@ -156,16 +186,17 @@ impl Leases {
 
     /// The newest lease in a folder.
     async fn newest(&self, folder: &Path) -> Result<Option<(u64, Path)>> {
-        let files: Vec<_> = match self.warehouse.store.list(Some(folder)).try_collect().await {
-            Ok(files) => files,
-            Err(object_store::Error::NotFound { .. }) => vec![],
-            Err(error) => return Err(durable::store_error(&self.warehouse, "list", folder, error)),
-        };
-        let numbered = files.into_iter().filter_map(|file| {
-            let number = file.location.filename()?.strip_suffix(".json")?.parse().ok()?;
-            Some((number, file.location))
-        });
-        Ok(numbered.max())
+        Ok(newest_of(&self.files(folder).await?))
+    }
+
+    /// All files below a folder.
+    async fn files(&self, folder: &Path) -> Result<Vec<Path>> {
+        let files = self.warehouse.store.list(Some(folder)).map_ok(|file| file.location);
+        match files.try_collect().await {
+            Ok(files) => Ok(files),
+            Err(object_store::Error::NotFound { .. }) => Ok(vec![]),
+            Err(error) => Err(durable::store_error(&self.warehouse, "list", folder, error)),
+        }
     }
 
     /// What a lease says; `None` when it is gone in the meantime.
@@ -237,6 +268,12 @@ impl Lease {
         self.leases.end(&self.folder, self.number).await
     }
 
+    /// Whether somebody has left word that what holds it should stop.
+    pub async fn is_unwanted(&self) -> Result<bool> {
+        let wish = wish_of(&self.folder, self.number);
+        Ok(durable::read(&self.leases.warehouse, &wish).await?.is_some())
+    }
+
     async fn is_newest(&self) -> Result<bool> {
         let newest = self.leases.newest(&self.folder).await?;
         Ok(newest.is_some_and(|(number, _)| number == self.number))
@@ -249,6 +286,19 @@ impl Lease {
 
 fn path_of(folder: &Path, number: u64) -> Path {
     folder.clone().join(format!("{number:020}.json"))
+}
+
+fn wish_of(folder: &Path, number: u64) -> Path {
+    folder.clone().join(format!("{number:020}.{WISH}"))
+}
+
+/// The lease with the highest number among some files.
+fn newest_of(files: &[Path]) -> Option<(u64, Path)> {
+    let numbered = files.iter().filter_map(|file| {
+        let number = file.filename()?.strip_suffix(".json")?.parse().ok()?;
+        Some((number, file.clone()))
+    });
+    numbered.max()
 }
 
 /// Work that is dropped, because its client is gone for one, should keep nobody waiting.

@@ -178,6 +178,10 @@ impl Refresher {
                 let left = (now.done + now.left).saturating_sub(now_done);
                 tell(Progress { done: now_done, left, ..Progress::default() });
             }
+            // Who wants a refresh to stop means all that is left of it.
+            if request.view.is_some() && outcome.count(End::Cancelled) > 0 {
+                break;
+            }
         }
         let done = tried.0.len() as u64 - others.count();
         outcome.units.extend(others.given_up());
@@ -256,6 +260,7 @@ impl Refresher {
                     bytes: 0,
                     duration: Duration::ZERO,
                     error: "internal error".to_owned(),
+                    warning: String::new(),
                 };
                 batch::Finished { units: keys.iter().map(failed).collect(), keys, left_to: None }
             }

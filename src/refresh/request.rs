@@ -62,6 +62,8 @@ pub struct UnitOutcome {
     pub duration: Duration,
     /// Why it is not up to date; empty when it is.
     pub error: String,
+    /// What its rows lack, although it is up to date; empty when they lack nothing.
+    pub warning: String,
 }
 
 /// How a unit ended.
@@ -92,6 +94,8 @@ pub struct Planned {
     pub state: &'static str,
     /// Why it is in that state.
     pub reason: String,
+    /// The first and the last of its days; `None`: all.
+    pub days: Option<(NaiveDate, NaiveDate)>,
     /// Files that it reads.
     pub files: u64,
     /// Their bytes.

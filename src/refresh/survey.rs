@@ -210,16 +210,26 @@ async fn look(
 
     let (mut work, mut waiting, mut planned) = (BTreeMap::new(), vec![], vec![]);
     let mut newest = None;
+    let one_unit = table.one_unit().unwrap_or_default();
     for (unit, expected) in &units.expected {
         let unit = *unit;
         let freshness = table.freshness(unit, expected);
         let inputs = table.inputs_of(unit, &units);
         let bytes = inputs.iter().map(|input| input.state.digest.bytes).sum();
         let files = inputs.iter().map(|input| input.state.digest.files).sum();
-        let (state, reason) =
+        let (state, mut reason) =
             decide(unit, &freshness, expected, request, &failures, readiness, &inputs, shared.clock.now())
                 .await;
-        planned.push(Planned { unit, state, reason: reason.clone(), files, bytes });
+        // Who asks need not wait for days to be complete, and should know that they are not.
+        let incomplete = match request.trigger {
+            Trigger::Manual if state != "fresh" => readiness.of(&inputs).await.err().unwrap_or_default(),
+            _ => String::new(),
+        };
+        for more in [&incomplete, &one_unit].into_iter().filter(|more| !more.is_empty()) {
+            reason = if reason.is_empty() { more.clone() } else { format!("{reason}; {more}") };
+        }
+        let days = table.days_of(unit);
+        planned.push(Planned { unit, state, reason: reason.clone(), days, files, bytes });
         let Ok(fingerprint) = expected else {
             waiting.push(waits(id, unit, reason));
             continue;
@@ -234,8 +244,8 @@ async fn look(
             _ if tried.has(id, unit, *fingerprint) => {}
             _ => {
                 newest = newest.max(Some(unit));
-                let inputs = named(&inputs);
-                work.insert(unit, Work { unit, fingerprint: *fingerprint, inputs, bytes });
+                let (inputs, fingerprint, is_forced) = (named(&inputs), *fingerprint, request.force);
+                work.insert(unit, Work { unit, fingerprint, inputs, bytes, is_forced, incomplete });
             }
         }
     }
@@ -256,7 +266,8 @@ async fn look(
 
 fn waits(view: &TableId, unit: Unit, error: String) -> UnitOutcome {
     let (rows, bytes, duration) = (0, 0, Duration::ZERO);
-    UnitOutcome { view: view.clone(), unit, end: End::Waiting, rows, bytes, duration, error }
+    let warning = String::new();
+    UnitOutcome { view: view.clone(), unit, end: End::Waiting, rows, bytes, duration, error, warning }
 }
 
 /// The state of a unit in words, and why it is in it. `stale` and `missing` units are to be refreshed now.

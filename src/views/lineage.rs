@@ -2,7 +2,8 @@
 //!
 //! A filter that puts one day on the output of a view's query is pushed down by the optimizer as far as it
 //! can go. What arrives at a scan tells which days of its table are read. That is tried for several days:
-//! where the same distances come out each time, they are the window of the input.
+//! where the same distances come out each time, or each time the week, month or quarter that a day names, that
+//! is what a day of the view reads. What is not the same each time is taken for all days.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array};
 use arrow::datatypes::{DataType, Field, Fields};
 use async_trait::async_trait;
+use chrono::{Months, NaiveDate};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
@@ -21,19 +23,27 @@ use datafusion::logical_expr::expr_rewriter::unnormalize_cols;
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, TableScan, lit};
 
 use super::calendar::Calendar;
+use super::days::{Days, Period};
+use super::notes::Old;
 use super::provider::ViewTable;
 use crate::catalog::prune::Prune;
 use crate::catalog::{Pinned, TableId};
 use crate::lake::Digest;
 
-/// Days for which a plan is asked: ends of months and years, a leap day, days of a week. Days since 1970.
-const PROBES: [i32; 7] = [19_782, 20_088, 20_454, 20_649, 20_652, 20_653, 20_654];
+/// Days for which a plan is asked: of all months, ends of months and years, a leap day, days of a week. Days since 1970.
+const PROBES: [i32; 15] = [
+    19_782, 20_088, 20_177, 20_189, 20_231, 20_244, 20_312, 20_361, 20_387, 20_406, 20_454, 20_649, 20_652,
+    20_653, 20_654,
+];
 /// Days around each date that is written in a query, for which its plan is asked too: filters may leave out all others.
 const AROUND: [i32; 6] = [-30, -1, 0, 1, 30, 200];
 /// Dates of a query that are looked at.
 const DATES_MAX: usize = 8;
-/// How far from a day its source days are looked for.
+/// How far from a day its source days are looked for: more than a year.
 const REACH: i32 = 400;
+/// Where a month, a quarter or a year seems to be what a day reads, so many months in a row are asked for, from this day
+/// on: a leap year, and the beginning of the next one.
+const MONTHS_ASKED: (i32, u32) = (19_723, 15);
 
 /// What a view reads.
 #[derive(Clone, Debug)]
@@ -57,15 +67,6 @@ pub struct Input {
     pub is_followed: bool,
     /// Whether a day of the view has no rows unless this has.
     pub is_required: bool,
-}
-
-/// Which days of an input a day of a view reads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Days {
-    /// All that there are.
-    All,
-    /// Those at these distances from the view's day, in their order: `-6` is six days before it.
-    At(Arc<[i32]>),
 }
 
 /// What is declared of an input.
@@ -103,6 +104,8 @@ pub struct InputDay {
     pub digest: Digest,
     /// Why the digest does not count yet: the view's day is itself not fresh.
     pub unsettled: Option<String>,
+    /// What of views, this one or those below it, is read as it was published before.
+    pub old: Vec<Old>,
 }
 
 impl Lineage {
@@ -120,40 +123,38 @@ impl Lineage {
                 scans(&plan)?.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
             return Ok(Self { inputs, whole: Some("it has no PARTITION BY".into()) });
         };
-        let probe = |probe: i32| {
-            let plan = state.optimize(&of_day(body.clone(), day, probe, declared)?)?;
-            let scans = scans(&plan)?;
-            let accepted = scans.iter().map(|scan| accepted(scan, probe, state));
-            Ok(Probe { days: accepted.collect::<Result<_>>()?, scans, plan })
-        };
-        let probes: Vec<Probe> = probes(body)?.into_iter().map(probe).collect::<Result<_>>()?;
-        // A day that the query's own filters leave out has no rows and tells nothing.
-        let probes: Vec<&Probe> = probes.iter().filter(|probe| !probe.scans.is_empty()).collect();
-        let same_scans = |one: &Probe, other: &Probe| {
-            one.scans.len() == other.scans.len()
-                && one.scans.iter().zip(&other.scans).all(|(one, other)| one.table_name == other.table_name)
-        };
-        let Some(first) = probes.first().filter(|first| probes.iter().all(|probe| same_scans(first, probe)))
-        else {
-            let plan = state.optimize(body)?;
+        let probe = |asked: i32| Probe::of(body, day, asked, declared, state);
+        let mut asked = probes(body)?;
+        let mut probes = asked.iter().map(|day| probe(*day)).collect::<Result<Vec<Probe>>>()?;
+        let of_everything = scans(&state.optimize(body)?)?;
+        let mut alike = are_alike(&mut probes);
+        if alike {
+            let more = months_to_ask(&probes, &of_everything, state)?;
+            for day in more.into_iter().filter(|day| asked.insert(*day)) {
+                probes.push(probe(day)?);
+            }
+            alike = are_alike(&mut probes);
+        }
+        let Some(first) = probes.first().filter(|_| alike) else {
             let inputs =
-                scans(&plan)?.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
+                of_everything.iter().map(|scan| Input::all(scan, declared)).collect::<Result<_>>()?;
             return Ok(Self { inputs, whole: Some("what it reads differs in kind from day to day".into()) });
         };
-        let (days, plan) = (&first.days, &first.plan);
+        let plan = &first.plan;
 
         let mut inputs = vec![];
         for (index, scan) in first.scans.iter().enumerate() {
             let mut input = Input::all(scan, declared)?;
-            input.days = window(&input.id, &probes, index, declared);
-            let constant =
-                |filter: &&Expr| probes.iter().all(|probe| probe.scans[index].filters.contains(filter));
-            input.filters = unnormalize_cols(scan.filters.iter().filter(constant).cloned());
+            let window = declared.iter().find(|declared| declared.id == input.id);
+            let window = window.and_then(|declared| declared.window);
+            let found = Found::of(&probes, index, &of_everything, state)?;
+            input.days = found.map_or(Days::All, |found| found.days(window));
+            input.filters = unnormalize_cols(constant_filters(&probes, index));
             inputs.push(input);
         }
         let whole = why_whole(body, plan, &inputs, state, day)?;
         for (index, input) in inputs.iter_mut().enumerate().filter(|(_, input)| input.days != Days::All) {
-            let alone: Vec<bool> = (0..days.len()).map(|other| other == index).collect();
+            let alone: Vec<bool> = (0..first.scans.len()).map(|other| other == index).collect();
             input.is_required = is_empty_without(plan, &alone, state)?;
         }
         Ok(Self { inputs, whole })
@@ -175,10 +176,134 @@ impl Lineage {
 
 /// What a plan tells for one day.
 struct Probe {
+    day: i32,
     scans: Vec<TableScan>,
-    /// Of each scan.
-    days: Vec<Days>,
+    /// Of each scan the source days that it reads; `None`: all, or days without an end.
+    read: Vec<Option<Vec<i32>>>,
     plan: LogicalPlan,
+}
+
+impl Probe {
+    fn of(
+        body: &LogicalPlan,
+        column: &str,
+        day: i32,
+        declared: &[Declared],
+        state: &SessionState,
+    ) -> Result<Self> {
+        let plan = state.optimize(&of_day(body.clone(), column, day, declared)?)?;
+        let scans = scans(&plan)?;
+        let read = scans.iter().map(|scan| accepted(scan, day, state)).collect::<Result<_>>()?;
+        Ok(Self { day, scans, read, plan })
+    }
+}
+
+/// Whether all probes have the same scans. A day that the query's own filters leave out has no rows and tells nothing: it
+/// goes.
+fn are_alike(probes: &mut Vec<Probe>) -> bool {
+    probes.retain(|probe| !probe.scans.is_empty());
+    probes.first().is_some_and(|first| probes.iter().all(|probe| have_same_scans(&first.scans, &probe.scans)))
+}
+
+fn have_same_scans(one: &[TableScan], other: &[TableScan]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.table_name == other.table_name)
+}
+
+/// The filters of a scan that are the same for every day.
+fn constant_filters(probes: &[Probe], index: usize) -> Vec<Expr> {
+    let filters = probes.first().into_iter().flat_map(|first| &first.scans[index].filters);
+    let is_constant = |filter: &&Expr| probes.iter().all(|probe| probe.scans[index].filters.contains(filter));
+    filters.filter(is_constant).cloned().collect()
+}
+
+/// What probes found of one scan: for each day what it reads, and what it could read at most.
+struct Found<'a>(Vec<(i32, &'a [i32], Vec<i32>)>);
+
+impl<'a> Found<'a> {
+    /// `None` when a day reads all source days.
+    fn of(
+        probes: &'a [Probe],
+        index: usize,
+        of_everything: &[TableScan],
+        state: &SessionState,
+    ) -> Result<Option<Self>> {
+        let Some(first) = probes.first() else { return Ok(None) };
+        let mut constant = constant_filters(probes, index);
+        // Beside the filter of a day the optimizer may have dropped one of the query that tells less.
+        if have_same_scans(&first.scans, of_everything) {
+            constant.extend(of_everything[index].filters.iter().cloned());
+        }
+        let provider = source_as_provider(&first.scans[index].source)?;
+        let Some(column) = as_source(&provider).and_then(Source::day_column) else { return Ok(None) };
+        let constant = DayFilter::new(&column, &constant, state)?;
+        let mut found = vec![];
+        for probe in probes {
+            let Some(read) = &probe.read[index] else { return Ok(None) };
+            let near: Vec<i32> = (probe.day - REACH..=probe.day + REACH).collect();
+            let kept = constant.keep(&near.iter().copied().map(Some).collect::<Vec<_>>())?;
+            let possible = near.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(day, _)| day).collect();
+            found.push((probe.day, read.as_slice(), possible));
+        }
+        Ok(Some(Self(found)))
+    }
+
+    /// Which source days a day reads: those at the distances that were found, or else the days of a period, if that is
+    /// what every probe has found, but for what the query's own filters leave out. A probe that found less, or nothing,
+    /// and no such filter explains it, tells that days differ: then a window must be declared, or all days count.
+    fn days(&self, declared: Option<(u32, u32)>) -> Days {
+        let distances: BTreeSet<i32> =
+            self.0.iter().flat_map(|(day, read, _)| read.iter().map(move |source| source - day)).collect();
+        if distances.is_empty() {
+            return Days::All;
+        }
+        let is_one = distances.len() == 1;
+        let at = Days::At(distances.into_iter().collect());
+        let fits = self.fits(&at);
+        match declared {
+            _ if fits && is_one => at,
+            Some((preceding, following)) => {
+                let distance = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
+                Days::At((-distance(preceding)..=distance(following)).collect())
+            }
+            None if fits => at,
+            None => self.periods().next().map_or(Days::All, Days::Of),
+        }
+    }
+
+    /// The periods that agree with everything that was found.
+    fn periods(&self) -> impl Iterator<Item = Period> {
+        Period::all().filter(|period| self.fits(&Days::Of(*period)))
+    }
+
+    fn fits(&self, days: &Days) -> bool {
+        self.0.iter().all(|(day, read, possible)| {
+            let expected = days.read_by(*day).into_iter();
+            expected.filter(|source| possible.binary_search(source).is_ok()).eq(read.iter().copied())
+        })
+    }
+}
+
+/// The days that tell whether what a day reads is really the period that it seems to be.
+fn months_to_ask(
+    probes: &[Probe],
+    of_everything: &[TableScan],
+    state: &SessionState,
+) -> Result<BTreeSet<i32>> {
+    let (first, count) = MONTHS_ASKED;
+    let first = NaiveDate::from_epoch_days(first).expect("it is a day of our time");
+    let months = (0..count).filter_map(|month| first.checked_add_months(Months::new(month)));
+    let months: Vec<i32> = months.map(|month| month.to_epoch_days()).collect();
+    let mut days = BTreeSet::new();
+    for index in 0..probes.first().map_or(0, |first| first.scans.len()) {
+        if let Some(found) = Found::of(probes, index, of_everything, state)?
+            && let Days::Of(_) = found.days(None)
+        {
+            for period in found.periods() {
+                days.extend(months.iter().filter_map(|month| period.name_of(*month)));
+            }
+        }
+    }
+    Ok(days)
 }
 
 /// The days to ask for.
@@ -198,33 +323,13 @@ fn probes(body: &LogicalPlan) -> Result<BTreeSet<i32>> {
             })
         })
     })?;
+    // Where a filter begins or ends, it leaves some days of one period at least.
+    let periods = dates.iter().flat_map(|date| {
+        let beside = [date.saturating_sub(1), date.saturating_add(1)];
+        beside.into_iter().flat_map(|day| Period::all().filter_map(move |period| period.name_of(day)))
+    });
     let around = dates.iter().flat_map(|date| AROUND.map(|distance| date.saturating_add(distance)));
-    Ok(around.chain(PROBES).collect())
-}
-
-/// Which days a scan reads, from what was found for some days. Constant filters of the query may have taken some away
-/// in each case, so that only what cannot be more than was found is a window; else all days count.
-fn window(id: &TableId, probes: &[&Probe], index: usize, declared: &[Declared]) -> Days {
-    let mut found: BTreeSet<i32> = BTreeSet::new();
-    let mut sets = BTreeSet::new();
-    for probe in probes {
-        let Days::At(offsets) = &probe.days[index] else { return Days::All };
-        found.extend(offsets.iter());
-        if !offsets.is_empty() {
-            sets.insert(Arc::clone(offsets));
-        }
-    }
-    let declared = declared.iter().find(|declared| declared.id == *id).and_then(|declared| declared.window);
-    match (found.len(), declared) {
-        (0, _) => Days::All,
-        (1, _) => Days::At(found.into_iter().collect()),
-        (_, Some((preceding, following))) => {
-            let distance = |days: u32| i32::try_from(days).unwrap_or(i32::MAX);
-            Days::At((-distance(preceding)..=distance(following)).collect())
-        }
-        (_, None) if sets.len() == 1 => Days::At(found.into_iter().collect()),
-        (_, None) => Days::All,
-    }
+    Ok(around.chain(periods).chain(PROBES).collect())
 }
 
 impl Input {
@@ -266,7 +371,10 @@ impl Source for Pinned {
 
     async fn inputs(&self, filters: &[Expr], keep: &Keep, state: &dyn Session) -> Result<InputDays> {
         let days = self.inputs(filters, keep, state).await?;
-        Ok(days.into_iter().map(|(day, digest)| (day, InputDay { digest, unsettled: None })).collect())
+        Ok(days
+            .into_iter()
+            .map(|(day, digest)| (day, InputDay { digest, unsettled: None, old: vec![] }))
+            .collect())
     }
 }
 
@@ -332,19 +440,19 @@ fn scans(plan: &LogicalPlan) -> Result<Vec<TableScan>> {
     Ok(scans)
 }
 
-/// Which source days a scan reads for one day of the view.
-fn accepted(scan: &TableScan, day: i32, state: &SessionState) -> Result<Days> {
+/// Which source days a scan reads for one day of the view; `None`: all, or days without an end.
+fn accepted(scan: &TableScan, day: i32, state: &SessionState) -> Result<Option<Vec<i32>>> {
     let provider = source_as_provider(&scan.source)?;
-    let Some(column) = as_source(&provider).and_then(Source::day_column) else { return Ok(Days::All) };
+    let Some(column) = as_source(&provider).and_then(Source::day_column) else { return Ok(None) };
     let candidates: Vec<Option<i32>> = (day - REACH..=day + REACH).map(Some).chain([None]).collect();
     let kept = keep_days(&column, &scan.filters, &candidates, state)?;
     let (of_days, without_day) = kept.split_at(kept.len() - 1);
     // A window ends on both sides, and has no days that are NULL.
     if without_day == [true] || of_days.first() == Some(&true) || of_days.last() == Some(&true) {
-        return Ok(Days::All);
+        return Ok(None);
     }
-    let offsets = (-REACH..=REACH).zip(of_days).filter(|(_, kept)| **kept);
-    Ok(Days::At(offsets.map(|(offset, _)| offset).collect()))
+    let days = (day - REACH..=day + REACH).zip(of_days).filter(|(_, kept)| **kept);
+    Ok(Some(days.map(|(day, _)| day).collect()))
 }
 
 /// Which of some days filters may let through.

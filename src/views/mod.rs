@@ -12,6 +12,7 @@ pub mod publish;
 pub mod state;
 
 pub mod calendar;
+pub mod days;
 mod dropped;
 pub mod failures;
 pub mod lineage;

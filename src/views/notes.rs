@@ -28,6 +28,17 @@ pub enum Origin {
     LeftOut,
 }
 
+/// A unit of a view that is read as it was published before, though it is not up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Old {
+    /// The view.
+    pub view: TableId,
+    /// Which of its units.
+    pub unit: Unit,
+    /// Why it is read so.
+    pub origin: Origin,
+}
+
 impl Notes {
     /// Takes a note of some units of a view.
     pub fn take(&self, view: &TableId, origin: Origin, units: impl IntoIterator<Item = Unit>) {
@@ -99,10 +110,10 @@ impl Holds {
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Live => "live",
+            Self::Live => "computed live",
             Self::Stale => "stale",
-            Self::Held => "held",
-            Self::LeftOut => "left out",
+            Self::Held => "held back by a CHECK",
+            Self::LeftOut => "held back by a CHECK, and left out",
         })
     }
 }

@@ -7,7 +7,7 @@
 //!           └─ all others ─→ the view's query, restricted to their days ──┴─→ one plan
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use datafusion::prelude::SessionConfig;
 use super::Error;
 use super::definition::{Definition, Materialized, WhenStale};
 use super::lineage::{self, DayFilter, Declared, InputDay, InputDays, Keep, Lineage, Source, date};
-use super::notes::{Notes, Origin};
+use super::notes::{Notes, Old, Origin};
 use super::published::{Fingerprint, Published, PublishedLog, PublishedUnit, Unit};
 use super::units::{Freshness, Units, day_number};
 use crate::catalog::{Chosen, Pinned, TableId};
@@ -103,6 +103,28 @@ impl ViewTable {
         self.lineage.whole.is_none().then(|| column.to_lowercase())
     }
 
+    /// Why it is one unit although it says what its days are; `None` when it is not so.
+    pub fn one_unit(&self) -> Option<String> {
+        let reason = self.lineage.whole.as_ref().filter(|_| self.materialized().partition_by.is_some())?;
+        Some(format!("it is refreshed as one unit: {reason}"))
+    }
+
+    /// What its owner should know of how it is refreshed.
+    pub fn advice(&self) -> Vec<String> {
+        if self.lineage.whole.is_some() {
+            return self.one_unit().into_iter().collect();
+        }
+        let read: BTreeSet<&TableId> =
+            self.lineage.unbounded(&self.sources).into_iter().map(|input| &input.id).collect();
+        let told = read.into_iter().map(|id| {
+            format!(
+                "each of its days is made anew when any day of `{id}` changes; tell which days it needs: DEPENDS ON \
+                 ({id} WINDOW n DAY PRECEDING), or ({id} AS OF REFRESH)"
+            )
+        });
+        told.collect()
+    }
+
     /// What is published of a unit.
     pub fn published(&self, unit: Unit) -> Option<&PublishedUnit> {
         self.published.as_ref()?.1.units.get(&unit)
@@ -122,6 +144,17 @@ impl ViewTable {
         self.body.state.create_physical_plan(&plan).await
     }
 
+    /// What plans are made with that become a part of another one. That one's rules go over all of it: they turn joins
+    /// around, which cannot be done once a join passes on what it finds, and they let it pass that on at the end.
+    fn inner_state(&self) -> SessionState {
+        let mut state = self.body.state.clone();
+        let optimizer = &mut state.config_mut().options_mut().optimizer;
+        optimizer.enable_join_dynamic_filter_pushdown = false;
+        optimizer.enable_topk_dynamic_filter_pushdown = false;
+        optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+        state
+    }
+
     /// What its query runs with.
     pub fn session_config(&self) -> &SessionConfig {
         self.body.state.config()
@@ -133,28 +166,28 @@ impl ViewTable {
 
     /// Decides for each unit where its rows come from.
     fn split(&self, units: &Units) -> Result<Split> {
-        let when_stale = self.materialized().when_stale;
-        let servable = self.published.as_ref().is_some_and(|(_, published)| self.has_all_columns(published));
+        let fails = self.materialized().when_stale == WhenStale::Fail;
+        let servable = self.is_servable();
         let mut split = Split::default();
         let mut origins: BTreeMap<Origin, Vec<Unit>> = BTreeMap::new();
         for (unit, expected) in &units.expected {
-            let freshness = self.freshness(*unit, expected);
-            let is_published = servable && self.published(*unit).is_some();
-            let origin = match (freshness, when_stale) {
-                (Freshness::Fresh, _) => None,
-                (Freshness::Held, _) if is_published => Some(Origin::Held),
-                (Freshness::Held, _) => Some(Origin::LeftOut),
-                (_, WhenStale::Serve) if is_published => Some(Origin::Stale),
-                (_, WhenStale::Fail) => return Err(self.not_fresh(*unit, expected)),
-                _ => Some(Origin::Live),
-            };
+            let origin = self.origin(*unit, expected, servable);
             match origin {
                 None | Some(Origin::Held | Origin::Stale) => split.published.push(*unit),
+                Some(Origin::Live) if fails => return Err(self.not_fresh(*unit, expected)),
                 Some(Origin::Live) => split.live.push(*unit),
                 Some(Origin::LeftOut) => {}
             }
             if let Some(origin) = origin {
                 origins.entry(origin).or_default().push(*unit);
+                continue;
+            }
+            for old in self.old_inputs_of(*unit, units) {
+                if fails {
+                    let reason = format!("`{}` of {} is {}", old.view, old.unit, old.origin);
+                    return Err(self.not_fresh(*unit, &Err(reason)));
+                }
+                self.notes.take(&old.view, old.origin, [old.unit]);
             }
         }
         for (origin, units) in origins {
@@ -162,6 +195,24 @@ impl ViewTable {
         }
         split.rows_without_day = units.has_rows_without_day;
         Ok(split)
+    }
+
+    /// Where the rows of a unit come from; `None`: it is published and up to date.
+    fn origin(&self, unit: Unit, expected: &Result<Fingerprint, String>, servable: bool) -> Option<Origin> {
+        let is_published = servable && self.published(unit).is_some();
+        let serves = self.materialized().when_stale == WhenStale::Serve;
+        match self.freshness(unit, expected) {
+            Freshness::Fresh => None,
+            Freshness::Held if is_published => Some(Origin::Held),
+            Freshness::Held => Some(Origin::LeftOut),
+            Freshness::Stale | Freshness::Missing if serves && is_published => Some(Origin::Stale),
+            Freshness::Stale | Freshness::Missing => Some(Origin::Live),
+        }
+    }
+
+    /// Whether what is published has all columns that the view has now.
+    fn is_servable(&self) -> bool {
+        self.published.as_ref().is_some_and(|(_, published)| self.has_all_columns(published))
     }
 
     fn not_fresh(&self, unit: Unit, expected: &Result<Fingerprint, String>) -> DataFusionError {
@@ -320,7 +371,7 @@ impl TableProvider for ViewTable {
             plan = plan.project(projection.iter().map(|index| column(fields[*index].name())))?;
         }
         let plan = plan.limit(0, limit)?.build()?;
-        self.body.state.create_physical_plan(&plan).await
+        self.inner_state().create_physical_plan(&plan).await
     }
 }
 
@@ -336,33 +387,35 @@ impl Source for ViewTable {
 
     async fn inputs(&self, _filters: &[Expr], keep: &Keep, _state: &dyn Session) -> Result<InputDays> {
         let units = self.units(keep).await?;
-        let serves = self.materialized().when_stale == WhenStale::Serve;
+        let servable = self.is_servable();
         let mut days = InputDays::new();
         for (unit, expected) in &units.expected {
-            let freshness = self.freshness(*unit, expected);
-            // A unit that is answered from what is published counts by what that is.
-            let counts = match freshness {
-                Freshness::Fresh | Freshness::Held => true,
-                Freshness::Stale => serves,
-                Freshness::Missing => false,
+            let of_unit = match unit {
+                Unit::Day(day) => format!("`{}` of {day}", self.body.id),
+                Unit::Whole => format!("`{}`", self.body.id),
             };
-            let published = self.published(*unit);
-            let digest = published.map(|published| Digest {
+            // A unit that is answered from what is published counts by what that is.
+            let (unsettled, old) = match self.origin(*unit, expected, servable) {
+                None => (None, self.old_inputs_of(*unit, &units)),
+                Some(origin @ (Origin::Held | Origin::Stale)) => {
+                    (None, vec![Old { view: self.body.id.clone(), unit: *unit, origin }])
+                }
+                Some(Origin::Live) => (Some(format!("{of_unit} is not fresh")), vec![]),
+                Some(Origin::LeftOut) => {
+                    (Some(format!("{of_unit} is held back by a CHECK, and was never published")), vec![])
+                }
+            };
+            let digest = self.published(*unit).map(|published| Digest {
                 hash: published.content.sum.wrapping_add(u128::from(published.content.rows)),
                 files: published.files.len() as u64,
                 bytes: published.bytes,
                 changed: Some(published.published_at),
             });
-            let unsettled = (!counts).then(|| match unit {
-                Unit::Day(day) => format!("`{}` of {day} is not fresh", self.body.id),
-                Unit::Whole => format!("`{}` is not fresh", self.body.id),
-            });
-            let day = InputDay { digest: digest.unwrap_or_default(), unsettled };
-            days.insert(unit.day_number(), day);
+            days.insert(unit.day_number(), InputDay { digest: digest.unwrap_or_default(), unsettled, old });
         }
         if units.has_rows_without_day {
             let unsettled = Some(format!("`{}` has rows without a day", self.body.id));
-            days.insert(None, InputDay { digest: Digest::default(), unsettled });
+            days.insert(None, InputDay { digest: Digest::default(), unsettled, old: vec![] });
         }
         Ok(days)
     }

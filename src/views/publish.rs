@@ -34,6 +34,8 @@ pub struct Change {
     pub inputs: String,
     /// Its files, at least one, that no log names yet.
     pub files: Vec<Add>,
+    /// They take the place of those that are published even where their rows are the same.
+    pub is_forced: bool,
 }
 
 /// What became of a change.
@@ -249,7 +251,7 @@ fn decide(base: Option<&Published>, newest: Option<&Published>, change: &Change,
     let (was, is) = (unit_of(base), unit_of(newest));
     match is {
         is if is == was => match is {
-            Some((_, _, content)) if content == change.content && fits => Done::Same,
+            Some((_, _, content)) if content == change.content && fits && !change.is_forced => Done::Same,
             _ => Done::Published,
         },
         Some((fingerprint, ..)) if fingerprint == change.fingerprint => Done::ByOther,

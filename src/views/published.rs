@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
 
 use super::failures::FailureFile;
 use super::runs::Runs;
@@ -19,7 +21,7 @@ use crate::config::Config;
 use crate::lake::delta::{self, DataFile, Snapshot};
 use crate::lake::reader::Reader;
 use crate::lake::store::Location;
-use crate::lake::{Error, Result};
+use crate::lake::{Error, Result, durable};
 
 /// What is refreshed, and published, as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,6 +213,18 @@ impl PublishedLog {
     /// Makes what was read out of date, so that the next pin asks the store.
     pub fn refresh(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Published files that are not there as they were written, each with its unit.
+    pub async fn lost(&self) -> Result<Vec<(Unit, String)>> {
+        let Some(published) = self.newest().await? else { return Ok(vec![]) };
+        let listed = self.location.store.list(Some(&self.location.prefix));
+        let there = listed.map_ok(|file| (file.location, file.size)).try_collect::<BTreeMap<_, _>>().await;
+        let there = there
+            .map_err(|error| durable::store_error(&self.location, "list", &self.location.prefix, error))?;
+        let files = published.units.iter().flat_map(|(unit, of)| of.files.iter().map(|file| (*unit, file)));
+        let lost = files.filter(|(_, file)| there.get(&file.file.path) != Some(&file.file.size));
+        Ok(lost.map(|(unit, file)| (unit, self.location.show(&file.file.path))).collect())
     }
 
     /// Versions that are still in somebody's hands.

@@ -21,6 +21,8 @@ pub struct ViewState {
     pub units: u64,
     /// Units that are not fresh.
     pub units_not_fresh: u64,
+    /// It is one unit, whatever PARTITION BY says.
+    pub is_whole: bool,
     /// When it is next refreshed by its schedule.
     pub next: Option<DateTime<Utc>>,
 }
@@ -34,6 +36,8 @@ pub struct UnitState {
     pub state: String,
     /// Why it is not fresh; empty when it is.
     pub reason: String,
+    /// The first and the last of its days; `None`: all.
+    pub days: Option<(NaiveDate, NaiveDate)>,
     /// Of what is published.
     pub fingerprint: Option<String>,
     /// The version that published it.
@@ -88,6 +92,8 @@ pub struct RefreshedUnit {
     pub seconds: f64,
     /// Empty when nothing went wrong.
     pub error: String,
+    /// What its rows lack; empty when they lack nothing.
+    pub warning: String,
 }
 
 /// A unit that a refresh would bring up to date.

@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use datafusion::error::Result;
 use sha2::{Digest as _, Sha256};
 
-use super::lineage::{self, Days, InputDay, InputDays, Keep};
+use super::days::Days;
+use super::lineage::{self, InputDay, InputDays, Keep};
+use super::notes::Old;
 use super::provider::ViewTable;
 use super::published::{Fingerprint, Unit};
 use crate::catalog::TableId;
@@ -69,10 +72,9 @@ impl ViewTable {
         for input in &self.lineage.inputs {
             let days = match &input.days {
                 Days::All => self.input_days(input, &|days| vec![true; days.len()]).await?,
-                Days::At(offsets) => {
-                    // A source day is read by the days around it, mirrored.
+                read => {
                     let keep = |days: &[Option<i32>]| {
-                        let readers: Vec<_> = days.iter().map(|day| readers(*day, offsets)).collect();
+                        let readers: Vec<_> = days.iter().map(|day| readers(*day, read)).collect();
                         // Many days read the same one: all are asked for together, and each once.
                         let asked: BTreeSet<Option<i32>> = readers.iter().flatten().copied().collect();
                         let asked = Vec::from_iter(asked);
@@ -106,17 +108,29 @@ impl ViewTable {
     /// there are none; of any input, when no single one is needed.
     fn candidates(&self, inputs: &[InputDays]) -> BTreeSet<Option<i32>> {
         let windows = self.lineage.inputs.iter().zip(inputs).filter_map(|(input, days)| match &input.days {
-            Days::At(offsets) => {
-                let readers = days.keys().flat_map(|day| readers(*day, offsets));
+            Days::All => None,
+            read => {
+                let readers = days.keys().flat_map(|day| readers(*day, read));
                 Some((input.is_required, readers.collect::<BTreeSet<_>>()))
             }
-            Days::All => None,
         });
         let (required, others): (Vec<_>, Vec<_>) = windows.partition(|(is_required, _)| *is_required);
         let required = required.into_iter().map(|(_, days)| days);
         required
             .reduce(|all, days| all.intersection(&days).copied().collect())
             .unwrap_or_else(|| others.into_iter().flat_map(|(_, days)| days).collect())
+    }
+
+    /// The first and the last day that a unit is of: those of a period, where the view's units are periods.
+    pub fn days_of(&self, unit: Unit) -> Option<(NaiveDate, NaiveDate)> {
+        let day = unit.day()?;
+        let period = self.lineage.inputs.iter().find_map(|input| match input.days {
+            Days::Of(period) => period.named(day_number(day)),
+            Days::All | Days::At(_) => None,
+        });
+        let of = |number: i32| NaiveDate::from_epoch_days(number);
+        let period = period.and_then(|days| Some((of(*days.start())?, of(*days.end())?)));
+        Some(period.unwrap_or((day, day)))
     }
 
     /// How a unit stands.
@@ -138,9 +152,9 @@ impl ViewTable {
             }
             let id = &input.id;
             match (&input.days, unit) {
-                (Days::At(offsets), Unit::Day(day)) => {
-                    let number = day_number(day);
-                    let read = offsets.iter().filter_map(|offset| days.get_key_value(&Some(number + offset)));
+                (Days::At(_) | Days::Of(_), Unit::Day(day)) => {
+                    let read = input.days.read_by(day_number(day)).into_iter();
+                    let read = read.filter_map(|day| days.get_key_value(&Some(day)));
                     inputs.extend(read.map(|(day, state)| UnitInput {
                         id: id.clone(),
                         day: *day,
@@ -148,16 +162,26 @@ impl ViewTable {
                     }));
                 }
                 _ => {
-                    let mut state = InputDay { digest: Digest::default(), unsettled: None };
+                    let mut state = InputDay { digest: Digest::default(), unsettled: None, old: vec![] };
                     for (day, input) in days {
                         state.digest += with_day(*day, &input.digest);
                         state.unsettled = state.unsettled.or_else(|| input.unsettled.clone());
+                        state.old.extend(input.old.iter().cloned());
                     }
                     inputs.push(UnitInput { id: id.clone(), day: None, state });
                 }
             }
         }
         inputs
+    }
+
+    /// What a unit that is fresh reads of views as it was published before: it is as old as that.
+    pub(super) fn old_inputs_of(&self, unit: Unit, units: &Units) -> Vec<Old> {
+        let has_old = |days: &InputDays| days.values().any(|day| !day.old.is_empty());
+        if !units.inputs.iter().any(has_old) {
+            return vec![];
+        }
+        self.inputs_of(unit, units).into_iter().flat_map(|input| input.state.old).collect()
     }
 
     async fn input_days(&self, input: &lineage::Input, keep: &Keep<'_>) -> Result<InputDays> {
@@ -184,10 +208,10 @@ impl ViewTable {
                 continue;
             }
             match (&input.days, day) {
-                (Days::At(offsets), Some(day)) => {
-                    for offset in offsets.iter() {
-                        if let Some(input) = days.get(&Some(day + offset)) {
-                            take(index, *offset, input)?;
+                (Days::At(_) | Days::Of(_), Some(day)) => {
+                    for source in input.days.read_by(day) {
+                        if let Some(input) = days.get(&Some(source)) {
+                            take(index, source - day, input)?;
                         }
                     }
                 }
@@ -202,10 +226,10 @@ impl ViewTable {
     }
 }
 
-/// The days that read a source day.
-fn readers(day: Option<i32>, offsets: &[i32]) -> Vec<Option<i32>> {
+/// The days that read a source day; what has no day is read by rows without one.
+fn readers(day: Option<i32>, read: &Days) -> Vec<Option<i32>> {
     match day {
-        Some(day) => offsets.iter().map(|offset| Some(day - offset)).collect(),
+        Some(day) => read.readers(day).into_iter().map(Some).collect(),
         None => vec![None],
     }
 }
@@ -218,7 +242,7 @@ fn with_day(day: Option<i32>, digest: &Digest) -> Digest {
     Digest { hash: first_128_bits(hash), ..*digest }
 }
 
-pub(super) fn day_number(day: chrono::NaiveDate) -> i32 {
+pub(super) fn day_number(day: NaiveDate) -> i32 {
     Unit::Day(day).day_number().expect("a day has a number")
 }
 

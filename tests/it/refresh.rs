@@ -9,14 +9,14 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::StreamExt;
 use lakefront::catalog::{Catalog, TableId};
 use lakefront::clock::Clock;
-use lakefront::config::{Config, Interval};
+use lakefront::config::{ByteSize, Config, Interval};
 use lakefront::engine::answer::Answer;
-use lakefront::engine::session::{Engine, Login};
+use lakefront::engine::session::{Engine, Login, Session};
 use lakefront::engine::views::parse::Parser;
 use lakefront::refresh::lease::{Leases, TERM, Taken};
 use lakefront::refresh::request::{End, Outcome, Request, Trigger};
 use lakefront::refresh::{Progress, Refresher};
-use lakefront::views::definition::{Definition, Dependency, DependencyKind, Materialized};
+use lakefront::views::definition::{Definition, Dependency, DependencyKind, Materialized, WhenStale};
 use lakefront::views::published::{Unit, Warehouse};
 use lakefront::views::{Snapshot, View, Views};
 use tempfile::TempDir;
@@ -127,6 +127,55 @@ async fn a_unit_that_fails_does_not_stop_others_and_is_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_view_is_fresh_without_a_word_over_a_day_that_is_held_back() {
+    let lake = Lake::new();
+    lake.day(1, "1,1\n");
+    lake.day(2, "1,9\n");
+    let server = lake.server().await;
+    let later = async || {
+        lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+        server.look_again();
+        units(&server.refresh(Trigger::Change).await)
+    };
+    let mut checked = daily("checked", DAILY);
+    checked.materialized.as_mut().unwrap().checks = vec!["n < 5".to_owned()];
+    let total = daily("total", "SELECT day, players * 10 AS tenfold FROM mart.checked");
+    let mut strict = Definition { name: "strict".to_owned(), ..total.clone() };
+    strict.materialized.as_mut().unwrap().when_stale = WhenStale::Fail;
+    server.define(vec![checked, total, strict]);
+    let answer = async || {
+        let (rows, notes) = server.try_rows_and_notes("SELECT * FROM mart.total ORDER BY day").await.unwrap();
+        (rows, notes.join("\n"), server.try_rows("SELECT * FROM mart.strict").await)
+    };
+
+    // What was never published is waited for.
+    assert_eq!(
+        later().await,
+        "checked 1: published, checked 2: failed, strict 1: published, strict 2: waiting, total 1: published, \
+         total 2: waiting"
+    );
+    let (rows, notes, of_strict) = answer().await;
+    assert_eq!(rows, ["2026-09-01 | 10"]);
+    assert!(notes.contains("mart.checked: 1 days held back by a CHECK, and left out"), "{notes}");
+    let refused = of_strict.unwrap_err();
+    assert!(
+        refused.contains("`mart.checked` of 2026-09-02 is held back by a CHECK, and was never published")
+    );
+
+    // What was published before is read so, and that is told.
+    lake.day(2, "1,2\n");
+    assert_eq!(later().await, "checked 2: published, strict 2: published, total 2: published");
+    assert_eq!(answer().await.1, "");
+    lake.day(2, "1,8\n");
+    assert_eq!(later().await, "checked 2: failed");
+    let (rows, notes, of_strict) = answer().await;
+    assert_eq!(rows, ["2026-09-01 | 10", "2026-09-02 | 10"]);
+    assert!(notes.contains("mart.checked: 1 days held back by a CHECK: their last published"), "{notes}");
+    let refused = of_strict.unwrap_err();
+    assert!(refused.contains("`mart.checked` of 2026-09-02 is held back by a CHECK"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_servers_share_the_work() {
     let lake = Lake::new();
     for day in 1..=20 {
@@ -231,6 +280,78 @@ async fn whoever_asks_waits_for_another_refresh_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_holds_a_lease_sees_that_it_is_to_stop() {
+    let lake = Lake::new();
+    let server = lake.server().await;
+    let leases = || Leases::new(server.views.warehouse.root(), lake.clock.clone());
+    let (mine, others) = (leases(), leases());
+    let Taken::Ours(lease) = mine.take("mart", "daily", "2026-09").await.unwrap() else {
+        panic!("it is free")
+    };
+    assert_eq!(mine.ask_to_stop("mart", "daily").await.unwrap(), 0, "its own are stopped without it");
+    assert_eq!(others.ask_to_stop("mart", "total").await.unwrap(), 0);
+    assert!(!lease.is_unwanted().await.unwrap());
+    assert_eq!(others.ask_to_stop("mart", "Daily").await.unwrap(), 1);
+    assert!(lease.is_unwanted().await.unwrap());
+
+    lease.give_back().await.unwrap();
+    assert_eq!(others.ask_to_stop("mart", "daily").await.unwrap(), 0, "nobody holds it");
+    let Taken::Ours(next) = others.take("mart", "daily", "2026-09").await.unwrap() else {
+        panic!("it is free")
+    };
+    assert!(!next.is_unwanted().await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_file_that_is_lost_is_told_and_written_anew() {
+    let mut lake = Lake::new();
+    for day in 1..=2 {
+        lake.day(day, "1,1\n");
+    }
+    lake.configure(|config| config.cache.rows = ByteSize(0));
+    let server = lake.server().await;
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    server.define(vec![daily("daily", DAILY)]);
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "published 2");
+
+    let log = server.views.warehouse.view("mart", "daily");
+    let published = log.newest().await.unwrap().unwrap();
+    let day = NaiveDate::from_ymd_opt(2026, 9, 2).unwrap();
+    let path = published.units[&Unit::Day(day)].files[0].file.path.clone();
+    std::fs::remove_file(Path::new("/").join(path.as_ref())).unwrap();
+    assert_eq!(log.lost().await.unwrap(), [(Unit::Day(day), format!("/{path}"))]);
+    let refused = server.try_rows("SELECT * FROM mart.daily").await.unwrap_err();
+    let remedy = "REFRESH MATERIALIZED VIEW mart.daily PARTITION START ('2026-09-02') END ('2026-09-03') FORCE writes it";
+    assert!(refused.contains(remedy), "{refused}");
+
+    let view = Some(TableId::new("mart", "daily"));
+    let (from, to) = (Some(day), day.succ_opt());
+    let request = Request { view, from, to, force: true, trigger: Trigger::Manual };
+    assert_eq!(units(&server.refresher.run(&request, |_| ()).await), "daily 2: published");
+    assert!(log.lost().await.unwrap().is_empty());
+    server.check_answers(&["daily"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_before_it_is_complete_is_told() {
+    let lake = Lake::new();
+    lake.day(1, "1,1\n");
+    let server = lake.server().await;
+    server.define(vec![daily("daily", DAILY)]);
+    let view = Some(TableId::new("mart", "daily"));
+    let request = Request { view, from: None, to: None, force: false, trigger: Trigger::Manual };
+    let planned = server.refresher.explain(&request).await.unwrap();
+    assert!(planned[0].reason.contains("`log.login` of 2026-09-01 is not complete"), "{planned:?}");
+    let outcome = server.refresher.run(&request, |_| ()).await;
+    assert_eq!(counts(&outcome), "published 1");
+    assert!(outcome.units[0].warning.contains("`log.login` of 2026-09-01 is not complete"), "{outcome:?}");
+
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    let outcome = server.refresher.run(&Request { force: true, ..request }, |_| ()).await;
+    assert_eq!(outcome.units[0].warning, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_newest_day_comes_first() {
     let lake = Lake::new();
     for day in 1..=28 {
@@ -255,7 +376,7 @@ async fn the_newest_day_comes_first() {
         force: true,
         trigger: Trigger::Manual,
     };
-    assert_eq!(units(&server.refresher.run(&request, |_| ()).await), "a 3: unchanged, a 4: unchanged");
+    assert_eq!(units(&server.refresher.run(&request, |_| ()).await), "a 3: published, a 4: published");
 }
 
 /// A directory that waits for no disk: thousands of writes that do would take minutes beside other work. What a disk may
@@ -394,15 +515,25 @@ impl Server {
 
     /// The rows of an answer, cells with a `|` between them; or the text of the error.
     pub async fn try_rows(&self, sql: &str) -> Result<Vec<String>, String> {
-        let mut session = self.engine.session(1, Login { user: "root".into(), ..Login::default() });
-        let answer = session.query(sql).await.map_err(|error| error.to_string())?;
-        let Answer::Rows(mut rows) = answer else { panic!("{sql} has no rows") };
-        let mut batches = vec![];
-        while let Some(batch) = rows.next().await {
-            batches.push(batch.map_err(|error| error.to_string())?);
-        }
-        Ok(cells(&batches))
+        self.try_rows_and_notes(sql).await.map(|(rows, _)| rows)
     }
+
+    /// The same, and what SHOW WARNINGS says of it.
+    pub async fn try_rows_and_notes(&self, sql: &str) -> Result<(Vec<String>, Vec<String>), String> {
+        let mut session = self.engine.session(1, Login { user: "root".into(), ..Login::default() });
+        let rows = rows_of(&mut session, sql).await?;
+        Ok((rows, rows_of(&mut session, "SHOW WARNINGS").await?))
+    }
+}
+
+async fn rows_of(session: &mut Session, sql: &str) -> Result<Vec<String>, String> {
+    let answer = session.query(sql).await.map_err(|error| error.to_string())?;
+    let Answer::Rows(mut rows) = answer else { panic!("{sql} has no rows") };
+    let mut batches = vec![];
+    while let Some(batch) = rows.next().await {
+        batches.push(batch.map_err(|error| error.to_string())?);
+    }
+    Ok(cells(&batches))
 }
 
 /// How many units ended in which way.

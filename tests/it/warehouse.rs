@@ -294,6 +294,7 @@ async fn try_publish(
             content: Content { rows: day_written.rows, sum: day_written.sum },
             inputs: "{}".to_owned(),
             files: day_written.files,
+            is_forced: false,
         }
     });
     let changes = changes.collect();

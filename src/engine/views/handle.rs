@@ -19,8 +19,8 @@ pub trait Refreshes: fmt::Debug + Send + Sync {
     /// EXPLAIN REFRESH: what a refresh would do.
     async fn explain(&self, request: Request) -> Result<Vec<PlannedUnit>>;
 
-    /// CANCEL REFRESH: stops what runs and what waits; answers how many units these were.
-    async fn cancel(&self, view: &View) -> Result<u64>;
+    /// CANCEL REFRESH: stops what runs and what waits, and asks other servers to.
+    async fn cancel(&self, view: &View) -> Result<Cancelled>;
 
     /// RESTORE: makes an earlier version of the published units the present one.
     async fn restore(&self, view: &View, version: u64) -> Result<()>;
@@ -33,6 +33,15 @@ pub trait Refreshes: fmt::Debug + Send + Sync {
 
     /// The days of the tables that views read.
     async fn source_units(&self) -> Result<Vec<SourceUnit>>;
+}
+
+/// What CANCEL REFRESH came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cancelled {
+    /// Refreshes of this server, each of some units, that are told to stop.
+    pub here: u64,
+    /// Those of other servers, which look for that every few seconds.
+    pub elsewhere: u64,
 }
 
 /// Which units of a view are to be refreshed.

@@ -9,11 +9,13 @@ pub mod handle;
 mod open;
 pub mod parse;
 pub mod place;
+mod remedy;
 mod shape;
 pub mod statements;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use async_trait::async_trait;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable as InlinedView;
 use datafusion::common::Column as PlanColumn;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use sha2::{Digest, Sha256};
 
@@ -30,14 +33,13 @@ use super::columns;
 use super::dialect::statement::{Query, Statement, TableName};
 use super::error::{Error, Result};
 use super::functions;
-use super::metadata::AboutViews;
-use super::metadata::MetadataContext;
 use super::metadata::variables::Variables;
+use super::metadata::{self, AboutViews, MetadataContext};
 use super::nearest::{Hint, nearest};
 use super::planner::{Pinned, Strategy, Tables};
 use super::session::State;
 use super::unpinned::Unpinned;
-use super::{answer, dialect, wildcards};
+use super::{answer, dialect};
 use crate::catalog::{self, TableId};
 use crate::views::definition::{Definition, DependencyKind, Materialized};
 use crate::views::lineage::{Declared, Lineage};
@@ -65,6 +67,15 @@ pub struct Parsed {
     query: Arc<Query>,
     /// The tables and views that it reads.
     reads: Vec<TableId>,
+}
+
+/// What was found of a view that can be.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Its columns as clients see them.
+    pub columns: Arc<[catalog::Column]>,
+    /// What its owner should know of it.
+    pub advice: Vec<String>,
 }
 
 /// What views a statement reads, through one another, and which tables these read.
@@ -150,19 +161,28 @@ impl Caller {
         Ok(parsed)
     }
 
-    /// Plans a view that may not be there yet: its columns, or why it cannot be.
-    pub(super) async fn check_view(&self, definition: Arc<Definition>) -> Result<Arc<[catalog::Column]>> {
+    /// Plans a view that may not be there yet: what was found of it, or why it cannot be.
+    pub(super) async fn check_view(&self, definition: Arc<Definition>) -> Result<Checked> {
         let id = TableId::new(&definition.database, &definition.name);
         let mut snapshot = views::Snapshot { views: self.engine.views.snapshot().views.clone() };
         let view = View { id: id.clone(), file: String::new(), definition: Ok(definition) };
         let view = Arc::new(view);
         snapshot.views.insert(id.clone(), Arc::clone(&view));
-        let columns = self.columns_in(&snapshot, &id).await?;
-        check_publishable(&view, &columns)?;
-        Ok(columns)
+        self.checked_in(&snapshot, &view).await
     }
 
-    async fn columns_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Arc<[catalog::Column]>> {
+    async fn checked_in(&self, snapshot: &views::Snapshot, view: &View) -> Result<Checked> {
+        let Pinned { columns, provider, .. } = self.pinned_in(snapshot, &view.id).await?;
+        check_publishable(view, &columns)?;
+        if let Ok(definition) = &view.definition {
+            self.as_owner().check_conditions(definition, &columns)?;
+        }
+        let any: &dyn Any = provider.as_ref();
+        let advice = any.downcast_ref::<ViewTable>().map(ViewTable::advice).unwrap_or_default();
+        Ok(Checked { columns, advice })
+    }
+
+    async fn pinned_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Pinned> {
         let tables =
             self.resolve_in(snapshot, std::slice::from_ref(&name_of(id)), Strategy::default()).await?;
         let missing = || Error::NoSuchTable {
@@ -170,7 +190,7 @@ impl Caller {
             table: id.name.clone(),
             hint: Hint::default(),
         };
-        Ok(Arc::clone(&tables.by_key(&id.database, &id.name).ok_or_else(missing)?.columns))
+        tables.by_key(&id.database, &id.name).cloned().ok_or_else(missing)
     }
 
     /// Pins views over tables that are pinned already.
@@ -229,10 +249,7 @@ impl Caller {
     ) -> Result<(LogicalPlan, Vec<catalog::Column>)> {
         let tables = tables.with_default(&view.definition.database);
         let statement = self.engine.planner.statement(self.settings(strategy));
-        let mut query = (*view.query).clone();
-        if wildcards::overlap(&query) {
-            self.write_out(&statement, &mut query, &tables)?;
-        }
+        let query = self.written_out(&statement, &view.query, &tables)?;
         let logical = self.logical(&statement, &query, &tables)?;
         let optimized = statement.optimize(&logical)?;
         let answers = columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)?;
@@ -286,6 +303,7 @@ impl Caller {
         let materialized = view.definition.materialized.clone().unwrap_or_default();
         let (plan, columns) = self.plan_view(view, tables, strategy)?;
         check_deterministic(&plan)?;
+        check_followed(&plan)?;
         let day = day_of(&materialized, &columns)?;
         let fields = columns.iter().map(|column| {
             // Its rows may come from files, whose columns may always be NULL.
@@ -312,6 +330,7 @@ impl Caller {
     }
 
     fn declared(&self, view: &Parsed, materialized: &Materialized) -> Result<Vec<Declared>> {
+        let mut named = BTreeSet::new();
         let declared = materialized.depends_on.iter().map(|dependency| {
             let database = dependency.database.as_deref().unwrap_or(&view.definition.database);
             let id = TableId::new(database, &dependency.table);
@@ -320,6 +339,9 @@ impl Caller {
                     "DEPENDS ON names `{id}`, which the query of `{}` does not read",
                     view.id
                 )));
+            }
+            if !named.insert(id.clone()) {
+                return Err(Error::Invalid(format!("DEPENDS ON names `{id}` twice")));
             }
             let window = match dependency.kind {
                 DependencyKind::Window { preceding, following } => Some((preceding, following)),
@@ -368,7 +390,7 @@ impl Caller {
 #[async_trait]
 impl AboutViews for Caller {
     async fn columns(&self, view: &View) -> Result<Arc<[catalog::Column]>> {
-        self.columns_in(&self.engine.views.snapshot(), &view.id).await
+        Ok(self.pinned_in(&self.engine.views.snapshot(), &view.id).await?.columns)
     }
 
     fn runs(&self) -> Vec<Arc<Run>> {
@@ -457,6 +479,26 @@ fn check_deterministic(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
+/// Refuses a query over tables of which nothing tells when they change.
+fn check_followed(plan: &LogicalPlan) -> Result<()> {
+    let mut system = None;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && scan.table_name.schema().is_some_and(metadata::is_system)
+        {
+            system = Some(scan.table_name.clone());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    match system {
+        None => Ok(()),
+        Some(table) => Err(Error::Invalid(format!(
+            "a materialized view cannot read {table}: nothing tells when it changes"
+        ))),
+    }
+}
+
 fn inlined(view: &Parsed, plan: LogicalPlan, columns: Vec<catalog::Column>) -> Pinned {
     pinned(view, columns.into(), Arc::new(InlinedView::new(plan, None)))
 }
@@ -467,6 +509,7 @@ fn pinned(view: &Parsed, columns: Arc<[catalog::Column]>, provider: Arc<dyn Tabl
         table: view.definition.name.clone(),
         columns,
         max_characters: Arc::default(),
+        declared: Arc::default(),
         provider,
         of_lake: true,
     }

@@ -11,11 +11,11 @@ use datafusion::catalog::TableProvider;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::execute_stream;
 
+use super::Checked;
 use crate::catalog::{self, TableId};
 use crate::engine::caller::Caller;
 use crate::engine::error::{Error, Result};
 use crate::engine::memory::QueryPool;
-use crate::engine::metadata::AboutViews;
 use crate::engine::nearest::Hint;
 use crate::engine::planner::Strategy;
 use crate::engine::runtime::Pulled;
@@ -42,15 +42,10 @@ pub struct Computation {
 }
 
 impl Engine {
-    /// The columns of a view as clients see them, or why it cannot be planned or published.
-    pub async fn check_view(self: &Arc<Self>, view: &Arc<View>) -> Result<Arc<[catalog::Column]>> {
+    /// What there is to tell of a view, or why it cannot be planned or published.
+    pub async fn check_view(self: &Arc<Self>, view: &Arc<View>) -> Result<Checked> {
         let (caller, view) = (Caller::of_server(self), Arc::clone(view));
-        let check = async move {
-            let columns = caller.columns(&view).await?;
-            super::check_publishable(&view, &columns)?;
-            Ok(columns)
-        };
-        self.front.run(check).await
+        self.front.run(async move { caller.checked_in(&caller.engine.views.snapshot(), &view).await }).await
     }
 
     /// The tables that a view reads, through other views, as texts name them: nobody looks whether they can be read.

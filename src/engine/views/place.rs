@@ -1,5 +1,6 @@
 //! Where in a view's file stands what was found wrong when the view was planned. It must not know how views are planned.
 
+use super::check::CLAUSE;
 use crate::engine::dialect::{Mode, find_word};
 use crate::engine::error::Error;
 
@@ -12,7 +13,7 @@ pub fn line_of(file: &str, query: &str, error: &Error) -> usize {
         Error::UnknownColumn { column, clause, .. } | Error::AmbiguousColumn { column, clause } => {
             (Some(column.as_str()), clause_of(file, clause, begin))
         }
-        Error::NoSuchTable { table, .. } | Error::UnknownTable { table, .. } => (Some(table.as_str()), begin),
+        Error::NoSuchTable { table, .. } | Error::UnknownView(table) => (Some(table.as_str()), begin),
         Error::UnknownDatabase(name)
         | Error::NotUniqueTable(name)
         | Error::DuplicateColumn(name)
@@ -20,6 +21,7 @@ pub fn line_of(file: &str, query: &str, error: &Error) -> usize {
         | Error::UnknownFunction { name, .. }
         | Error::ViewRecursion { view: name, .. } => (Some(name.as_str()), begin),
         Error::Invalid(text) if text.starts_with("DEPENDS ON") => (Some("DEPENDS"), 0),
+        Error::Invalid(text) if text.starts_with("CHECK") => (Some("CHECK"), 0),
         Error::Invalid(text) if text.starts_with("PARTITION BY") => (Some("PARTITION"), 0),
         _ => (None, begin),
     };
@@ -33,6 +35,7 @@ pub fn line_of(file: &str, query: &str, error: &Error) -> usize {
 fn clause_of(file: &str, clause: &str, begin: usize) -> usize {
     let keyword = match clause {
         "partition by" => return find_word(file, 0, "PARTITION", Mode::OF_VIEWS).unwrap_or(0),
+        CLAUSE => return find_word(file, 0, "CHECK", Mode::OF_VIEWS).unwrap_or(0),
         "where clause" => "WHERE",
         "group statement" => "GROUP",
         "having clause" => "HAVING",

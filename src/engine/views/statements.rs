@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, StringViewArray, UInt64Array};
 use arrow::datatypes::DataType;
 
-use super::handle::{Refreshes, Request};
+use super::handle::{Cancelled, Refreshes, Request};
 use super::parse::Parser;
 use crate::catalog;
 use crate::engine::answer::{Answer, Column, Done};
@@ -28,6 +28,8 @@ use crate::views::files::Parse;
 
 /// MySQL's code of a clause that is read and does nothing.
 const OPTION_IGNORED: u16 = 1618;
+/// MySQL's code of what has none of its own: what the owner of a view should know.
+const VIEW_ADVICE: u16 = 1105;
 
 /// CREATE VIEW.
 pub async fn create(session: &mut Session, statement: CreateView) -> Result<Done> {
@@ -41,6 +43,11 @@ pub async fn create(session: &mut Session, statement: CreateView) -> Result<Done
         }
         session.state.warnings.note(exists.code().0, exists.to_string());
         return Ok(Done::default());
+    }
+    if let Err(error @ Error::WrongObject { .. }) =
+        find(session, &database, &name.table, Some(body.materialized.is_some()))
+    {
+        return Err(error);
     }
     ignore(session, &ignored);
     check_names(session, &database, &body.query)?;
@@ -136,6 +143,9 @@ pub async fn refresh(
     database_for(session, "REFRESH", &statement.name)?;
     let (refreshes, request) = requested(session, statement)?;
     let units = refreshes.refresh(request, wait).await?;
+    for unit in units.iter().filter(|unit| !unit.warning.is_empty()) {
+        session.state.warnings.push(VIEW_ADVICE, format!("{}: {}", unit.unit, unit.warning));
+    }
     if !wait {
         session.state.row_count = 0;
         token.life().finish();
@@ -181,8 +191,14 @@ pub async fn explain(
 pub async fn cancel(session: &Session, name: &TableName) -> Result<Done> {
     let database = database_for(session, "CANCEL REFRESH", name)?;
     let view = find(session, &database, &name.table, Some(true))?;
-    let affected_rows = refreshes(session)?.cancel(&view).await?;
-    Ok(Done { affected_rows, ..Done::default() })
+    let Cancelled { here, elsewhere } = refreshes(session)?.cancel(&view).await?;
+    let told = match (here, elsewhere) {
+        (0, 0) => "nothing of it is being refreshed".to_owned(),
+        (_, 0) => format!("{here} refreshes are told to stop"),
+        _ => format!("{here} refreshes are told to stop, and {elsewhere} of other servers, within seconds"),
+    };
+    session.state.warnings.note(VIEW_ADVICE, format!("`{}`: {told}", view.id));
+    Ok(Done { affected_rows: here + elsewhere, ..Done::default() })
 }
 
 /// RESTORE MATERIALIZED VIEW … TO VERSION.
@@ -237,8 +253,12 @@ async fn write(session: &mut Session, definition: Definition, replace: bool) -> 
     }
     let planned = Arc::new(definition.clone());
     let caller = Caller::of(session);
-    engine.front.run(async move { caller.check_view(planned).await }).await?;
+    let checked = engine.front.run(async move { caller.check_view(planned).await }).await?;
     engine.views.create(&definition, replace, &text).await?;
+    for advice in checked.advice {
+        let text = format!("`{}.{}`: {advice}", definition.database, definition.name);
+        session.state.warnings.push(VIEW_ADVICE, text);
+    }
     Ok(Done::default())
 }
 

@@ -10,8 +10,8 @@ use crate::config::Config;
 use crate::engine::answer::Answer;
 use crate::engine::session::{Engine, Login, Session};
 use crate::engine::views::parse::Parser;
+use crate::views::days::Days;
 use crate::views::definition::{Dependency, WhenStale};
-use crate::views::lineage::Days;
 use crate::views::published::Warehouse;
 use crate::views::{Snapshot, Views};
 
@@ -120,6 +120,7 @@ async fn lineage(lake: &Lake) -> String {
     let input = |input: &crate::views::lineage::Input| match &input.days {
         Days::All => format!("{} all", input.id),
         Days::At(offsets) => format!("{} {offsets:?}", input.id),
+        Days::Of(period) => format!("{} {period}", input.id),
     };
     let inputs = lineage.inputs.iter().map(input).collect::<Vec<_>>().join(", ");
     match &lineage.whole {
@@ -187,6 +188,53 @@ async fn a_plan_tells_which_days_a_day_reads() {
     check(daily("v", "SELECT n FROM log.login"), "1054: Unknown column 'day' in 'partition by'").await;
     check(daily("v", "SELECT day, day FROM log.login"), "1060: Duplicate column name 'day'").await;
     check(plain("v", "SELECT * FROM mart.v"), "1462: `mart`.`v` contains view recursion").await;
+}
+
+#[tokio::test]
+async fn a_period_is_read_by_the_day_that_names_it() {
+    let lake = Lake::new().await;
+    let check = async |day: &str, expected: &str| {
+        let query = format!("SELECT {day} AS day, COUNT(*) AS n FROM log.login GROUP BY 1");
+        lake.define(vec![daily("v", &query)]);
+        assert_eq!(lineage(&lake).await, expected, "{day}");
+    };
+    let all = |reason: &str| {
+        format!(
+            "whole: each of its days would depend on every day of `log.login`; tell which days it needs: DEPENDS ON \
+             (log.login WINDOW n DAY PRECEDING) (log.login {reason})"
+        )
+    };
+    check("CAST(DATE_FORMAT(day, '%Y-%m-01') AS DATE)", "log.login month").await;
+    check("day - INTERVAL DAY(day) - 1 DAY", "log.login month").await;
+    check("LAST_DAY(day)", "log.login month, by its last day").await;
+    check("MAKEDATE(YEAR(day), 1) + INTERVAL QUARTER(day) - 1 QUARTER", "log.login 3 months").await;
+    check("MAKEDATE(YEAR(day), 1) + INTERVAL (MONTH(day) - 1) DIV 2 * 2 MONTH", "log.login 2 months").await;
+    check("MAKEDATE(YEAR(day), 1)", "log.login year").await;
+    check("day - INTERVAL WEEKDAY(day) DAY", "log.login week from Monday").await;
+    check("day - INTERVAL DAYOFWEEK(day) - 1 DAY", "log.login week from Sunday").await;
+    check("day + INTERVAL 6 - WEEKDAY(day) DAY", "log.login week from Monday, by its last day").await;
+    // Ten days each month, and weeks that begin anew with each year.
+    check("day - INTERVAL (DAY(day) - 1) MOD 10 DAY", &all("all")).await;
+    check("day - INTERVAL (DAYOFYEAR(day) - 1) MOD 7 DAY", &all("all")).await;
+    // One month that is unlike the others.
+    check("IF(MONTH(day) = 3, day + INTERVAL 1 DAY, day)", &all("all")).await;
+
+    let mut since = daily(
+        "v",
+        "SELECT CAST(DATE_FORMAT(day, '%Y-%m-01') AS DATE) AS day, SUM(n) AS n FROM log.login \
+         WHERE day BETWEEN '2026-09-03' AND '2026-11-15' GROUP BY 1",
+    );
+    lake.define(vec![since.clone()]);
+    assert_eq!(lineage(&lake).await, "log.login month");
+    let units = async || {
+        let open = lake.engine.open_view(&TableId::new("mart", "v")).await.unwrap();
+        let units = open.table().units(&|days| vec![true; days.len()]).await.unwrap();
+        units.expected.keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(units().await, ["2026-09-01"]);
+    since.materialized.as_mut().unwrap().start = Some("2026-09-02".parse().unwrap());
+    lake.define(vec![since]);
+    assert_eq!(units().await, Vec::<String>::new());
 }
 
 #[tokio::test]
