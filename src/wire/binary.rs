@@ -15,6 +15,7 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) -> bool {
     match &cells.values {
         Values::Null => return false,
         Values::Boolean(array) => out.push(array.value(row).into()),
+        Values::Truth(array) => out.extend_from_slice(&i64::from(array.value(row)).to_le_bytes()),
         Values::Int8(values) => out.extend_from_slice(&values[row].to_le_bytes()),
         Values::Int16(values) => out.extend_from_slice(&values[row].to_le_bytes()),
         Values::Int32(values) => out.extend_from_slice(&values[row].to_le_bytes()),

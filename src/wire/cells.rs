@@ -25,6 +25,7 @@ use arrow::util::display::array_value_to_string;
 use super::json;
 use super::temporal::{Zone, fraction_digits};
 use crate::engine::answer::Column;
+use crate::engine::functions::charset::ClientSet;
 
 /// A floating-point number of two bytes.
 type Half = <Float16Type as ArrowPrimitiveType>::Native;
@@ -44,6 +45,8 @@ pub enum Values<'a> {
     Null,
     /// 0 and 1.
     Boolean(&'a BooleanArray),
+    /// 0 and 1 as integers of eight bytes.
+    Truth(&'a BooleanArray),
     /// Integers of one byte.
     Int8(&'a [i8]),
     /// Integers of two bytes.
@@ -134,7 +137,11 @@ pub fn other(array: &dyn Array, row: usize) -> String {
 
 /// A batch's arrays in the types that the column definitions told. They are as a rule; where an array is not,
 /// it is converted, because a client that was told another type would misread the rest of the row.
-pub fn arrays(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<ArrayRef>, ArrowError> {
+pub fn arrays(
+    batch: &RecordBatch,
+    columns: &[Column],
+    set: Option<ClientSet>,
+) -> Result<Vec<ArrayRef>, ArrowError> {
     if batch.num_columns() != columns.len() {
         let message = format!("{} columns were told, {} came", columns.len(), batch.num_columns());
         return Err(ArrowError::SchemaError(message));
@@ -145,13 +152,27 @@ pub fn arrays(batch: &RecordBatch, columns: &[Column]) -> Result<Vec<ArrayRef>, 
             DataType::RunEndEncoded(_, values) => values.data_type(),
             told => told,
         };
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        if let Some(set) = set
+            && is_text(told)
+            && !column.json
+        {
+            let text = cast_with_options(array, &DataType::Utf8View, &options)?;
+            return Ok(Arc::new(set.encode_column(text.as_string_view())) as ArrayRef);
+        }
         if array.data_type().equals_datatype(told) {
             return Ok(Arc::clone(array));
         }
-        let options = CastOptions { safe: false, ..CastOptions::default() };
         cast_with_options(array, told, &options)
     });
     arrays.collect()
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(_, values) => is_text(values),
+        other => matches!(other, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+    }
 }
 
 impl<'a> Cells<'a> {
@@ -164,9 +185,13 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// Shows so many digits where the type does not tell how many.
-    pub fn showing(self, digits: Option<u8>) -> Self {
-        Self { digits, ..self }
+    /// Shows values as the column tells them where their type does not.
+    pub fn showing(self, column: &Column) -> Self {
+        let values = match self.values {
+            Values::Boolean(truths) if column.is_computed_truth() => Values::Truth(truths),
+            values => values,
+        };
+        Self { digits: column.digits, values, ..self }
     }
 
     /// Digits of a second's fraction.

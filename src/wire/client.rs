@@ -52,7 +52,9 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
 
     /// Answers a command, with an error if it fails. The error that is returned ends the connection.
     pub async fn answer(&mut self, command: Result<Command>) -> Result<()> {
-        self.replies.packets.set_write_timeout(self.session.variables().acting().net_write_timeout);
+        let acting = self.session.variables().acting();
+        self.replies.packets.set_write_timeout(acting.net_write_timeout);
+        self.replies.results_set = acting.results_set;
         let result = match command {
             Ok(command) => self.run(command).await,
             Err(error) => Err(error),
@@ -126,8 +128,10 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
     }
 
     async fn statement(&mut self, sql: &str, flags: StatusFlags) -> Result<()> {
-        let answer = self.session.query(sql).await?;
-        self.result(answer, Format::Text, flags).await
+        let answer = self.session.query(sql).await;
+        // The statement itself may have set it.
+        self.replies.results_set = self.session.variables().acting().results_set;
+        self.result(answer?, Format::Text, flags).await
     }
 
     async fn result(&mut self, answer: Answer, format: Format, flags: StatusFlags) -> Result<()> {
@@ -166,7 +170,8 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
             self.eof(StatusFlags::empty());
         }
         for column in &columns {
-            self.replies.packets.packet(|out| column::put_definition(out, column));
+            let set = self.replies.results_set;
+            self.replies.packets.packet(|out| column::put_definition(out, column, set));
         }
         if column_count > 0 && !self.replies.deprecates_eof() {
             self.eof(StatusFlags::empty());
@@ -175,13 +180,14 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
     }
 
     async fn execute(&mut self, id: u32, cursor: bool, parameters: &[u8]) -> Result<()> {
+        let set = self.session.variables().acting().client_set;
         let statement = self.statements.get(id, "mysqld_stmt_execute")?;
         statement.cursor = None;
         let values = match statement.long_data_error.take() {
             Some(error) => Err(error),
             None => {
                 let count = statement.prepared.parameters;
-                parameter::values(parameters, count, &mut statement.types, &statement.long_data)
+                parameter::values(parameters, count, &mut statement.types, &statement.long_data, set)
             }
         };
         self.statements.forget_long_data(id);
@@ -220,8 +226,9 @@ impl<'a, W: AsyncWrite + Unpin> Client<'a, W> {
         let table = self.session.decode(table.into())?;
         let pattern = self.session.decode(pattern.into())?;
         for column in self.session.field_list(&table, &pattern).await? {
+            let set = self.replies.results_set;
             self.replies.packets.packet(|out| {
-                column::put_definition(out, &column);
+                column::put_definition(out, &column, set);
                 out.push(NO_DEFAULT);
             });
         }

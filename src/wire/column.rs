@@ -8,7 +8,8 @@ use mysql_common::constants::{ColumnFlags, ColumnType};
 use mysql_common::io::BufMutExt;
 
 use crate::engine::answer::{Column, Origin};
-use crate::engine::types::MysqlType;
+use crate::engine::functions::charset::ClientSet;
+use crate::engine::types::{BYTES_PER_CHARACTER, MysqlType};
 
 /// `utf8mb4_general_ci`. A result's strings are in the client's character set, which MySQL names by that
 /// set's collation; this one is known to every client that knows utf8mb4.
@@ -24,11 +25,20 @@ const CATALOG: &[u8] = b"def";
 const FIXED_FIELDS_BYTES: u8 = 12;
 
 /// Appends a column's definition.
-pub fn put_definition(out: &mut Vec<u8>, column: &Column) {
-    let shown = MysqlType::of(&column.data_type, column.max_characters, column.json).showing(column.digits);
-    put_names(out, &column.name, column.origin.as_ref());
-    out.put_u16_le(if shown.is_text() { UTF8MB4 } else { BINARY });
-    out.put_u32_le(shown.length());
+pub fn put_definition(out: &mut Vec<u8>, column: &Column, set: Option<ClientSet>) {
+    let shown = match column.declared {
+        Some(declared) => declared,
+        None if column.is_computed_truth() => MysqlType::Truth,
+        None => MysqlType::of(&column.data_type, column.max_characters, column.json).showing(column.digits),
+    };
+    put_names(out, &column.name, column.origin.as_ref(), set);
+    let (collation, length) = match set {
+        _ if !shown.is_text() => (BINARY, shown.length()),
+        None => (UTF8MB4, shown.length()),
+        Some(set) => (set.collation, shown.length() / BYTES_PER_CHARACTER as u32 * set.bytes_max),
+    };
+    out.put_u16_le(collation);
+    out.put_u32_le(length);
     out.put_u8(column_type(shown) as u8);
     out.put_u16_le(column_flags(shown, column.nullable).bits());
     out.put_u8(shown.decimals());
@@ -37,7 +47,7 @@ pub fn put_definition(out: &mut Vec<u8>, column: &Column) {
 
 /// Appends the definition of a prepared statement's parameter: its type is whatever the client binds.
 pub fn put_parameter(out: &mut Vec<u8>) {
-    put_names(out, "?", None);
+    put_names(out, "?", None, None);
     out.put_u16_le(BINARY);
     out.put_u32_le(0);
     out.put_u8(ColumnType::MYSQL_TYPE_VAR_STRING as u8);
@@ -46,12 +56,15 @@ pub fn put_parameter(out: &mut Vec<u8>) {
     out.put_u16_le(0);
 }
 
-fn put_names(out: &mut Vec<u8>, name: &str, origin: Option<&Origin>) {
+fn put_names(out: &mut Vec<u8>, name: &str, origin: Option<&Origin>, set: Option<ClientSet>) {
     let [database, alias, table, column] =
         origin.map_or([""; 4], |origin| [&*origin.database, &*origin.alias, &*origin.table, &*origin.column]);
     out.put_lenenc_str(CATALOG);
     for text in [database, alias, table, name, column] {
-        out.put_lenenc_str(text.as_bytes());
+        match set {
+            None => out.put_lenenc_str(text.as_bytes()),
+            Some(set) => out.put_lenenc_str(&set.encode(text)),
+        }
     }
     out.put_u8(FIXED_FIELDS_BYTES);
 }
@@ -62,53 +75,69 @@ pub fn column_type(shown: MysqlType) -> ColumnType {
         MysqlType::Null => ColumnType::MYSQL_TYPE_NULL,
         MysqlType::Boolean | MysqlType::Integer { bytes: 1, .. } => ColumnType::MYSQL_TYPE_TINY,
         MysqlType::Integer { bytes: 2, .. } => ColumnType::MYSQL_TYPE_SHORT,
+        MysqlType::Integer { bytes: 3, .. } => ColumnType::MYSQL_TYPE_INT24,
         MysqlType::Integer { bytes: 4, .. } => ColumnType::MYSQL_TYPE_LONG,
-        MysqlType::Integer { .. } => ColumnType::MYSQL_TYPE_LONGLONG,
+        MysqlType::Truth | MysqlType::Integer { .. } => ColumnType::MYSQL_TYPE_LONGLONG,
         MysqlType::Float => ColumnType::MYSQL_TYPE_FLOAT,
         MysqlType::Double { .. } => ColumnType::MYSQL_TYPE_DOUBLE,
         MysqlType::Decimal { .. } => ColumnType::MYSQL_TYPE_NEWDECIMAL,
+        MysqlType::Year => ColumnType::MYSQL_TYPE_YEAR,
         MysqlType::Date => ColumnType::MYSQL_TYPE_DATE,
         MysqlType::DateTime { .. } => ColumnType::MYSQL_TYPE_DATETIME,
         MysqlType::Timestamp { .. } => ColumnType::MYSQL_TYPE_TIMESTAMP,
         MysqlType::Time { .. } => ColumnType::MYSQL_TYPE_TIME,
         // Also what MySQL stores as a TEXT: some clients take a BLOB's type for bytes, whatever its character set.
-        MysqlType::Text { .. } => ColumnType::MYSQL_TYPE_VAR_STRING,
-        MysqlType::Binary { .. } => ColumnType::MYSQL_TYPE_STRING,
-        MysqlType::Blob => ColumnType::MYSQL_TYPE_BLOB,
+        MysqlType::Text { .. } | MysqlType::LongText { .. } | MysqlType::VarBinary { .. } => {
+            ColumnType::MYSQL_TYPE_VAR_STRING
+        }
+        MysqlType::Char { .. } | MysqlType::Binary { .. } => ColumnType::MYSQL_TYPE_STRING,
+        MysqlType::LongBlob { .. } | MysqlType::Blob => ColumnType::MYSQL_TYPE_BLOB,
         MysqlType::Json => ColumnType::MYSQL_TYPE_JSON,
     }
 }
 
 fn column_flags(shown: MysqlType, nullable: bool) -> ColumnFlags {
     let mut flags = match shown {
-        MysqlType::Boolean | MysqlType::Float | MysqlType::Double { .. } | MysqlType::Decimal { .. } => {
-            ColumnFlags::NUM_FLAG | ColumnFlags::BINARY_FLAG
-        }
+        MysqlType::Boolean
+        | MysqlType::Truth
+        | MysqlType::Float
+        | MysqlType::Double { .. }
+        | MysqlType::Decimal { .. } => ColumnFlags::NUM_FLAG | ColumnFlags::BINARY_FLAG,
         MysqlType::Integer { unsigned, .. } => {
             let mut flags = ColumnFlags::NUM_FLAG | ColumnFlags::BINARY_FLAG;
             flags.set(ColumnFlags::UNSIGNED_FLAG, unsigned);
             flags
         }
+        MysqlType::Year => ColumnFlags::NUM_FLAG | ColumnFlags::UNSIGNED_FLAG | ColumnFlags::ZEROFILL_FLAG,
         MysqlType::Timestamp { .. } => ColumnFlags::TIMESTAMP_FLAG | ColumnFlags::BINARY_FLAG,
         MysqlType::Null
         | MysqlType::Date
         | MysqlType::DateTime { .. }
         | MysqlType::Time { .. }
-        | MysqlType::Binary { .. } => ColumnFlags::BINARY_FLAG,
-        MysqlType::Blob | MysqlType::Json => ColumnFlags::BLOB_FLAG | ColumnFlags::BINARY_FLAG,
+        | MysqlType::Binary { .. }
+        | MysqlType::VarBinary { .. } => ColumnFlags::BINARY_FLAG,
+        MysqlType::LongBlob { .. } | MysqlType::Blob | MysqlType::Json => {
+            ColumnFlags::BLOB_FLAG | ColumnFlags::BINARY_FLAG
+        }
         // Our collation is a binary one, but with this flag some clients would give bytes instead of text.
-        MysqlType::Text { .. } => ColumnFlags::empty(),
+        MysqlType::Char { .. } | MysqlType::Text { .. } | MysqlType::LongText { .. } => ColumnFlags::empty(),
     };
     // MySQL has no NaN, no infinity and no year 10000: such values are sent as NULL, whatever the column promises.
     let always_there = !nullable
         && matches!(
             shown,
             MysqlType::Boolean
+                | MysqlType::Truth
                 | MysqlType::Integer { .. }
                 | MysqlType::Decimal { .. }
                 | MysqlType::Time { .. }
+                | MysqlType::Year
+                | MysqlType::Char { .. }
                 | MysqlType::Text { .. }
+                | MysqlType::LongText { .. }
                 | MysqlType::Binary { .. }
+                | MysqlType::VarBinary { .. }
+                | MysqlType::LongBlob { .. }
                 | MysqlType::Blob
                 | MysqlType::Json
         );
@@ -127,7 +156,7 @@ mod tests {
 
     fn told(column: &Column) -> packets::Column {
         let mut out = Vec::new();
-        put_definition(&mut out, column);
+        put_definition(&mut out, column, None);
         packets::Column::deserialize((), &mut ParseBuf(&out)).unwrap()
     }
 
@@ -140,7 +169,7 @@ mod tests {
             assert_eq!(all, (code, character_set, length, decimals), "{data_type}");
             assert!(!told.flags().contains(ColumnFlags::NOT_NULL_FLAG));
         };
-        check(DataType::Boolean, MYSQL_TYPE_TINY, BINARY, 1, 0);
+        check(DataType::Boolean, MYSQL_TYPE_LONGLONG, BINARY, 1, 0);
         check(DataType::Int8, MYSQL_TYPE_TINY, BINARY, 4, 0);
         check(DataType::UInt16, MYSQL_TYPE_SHORT, BINARY, 5, 0);
         check(DataType::Int32, MYSQL_TYPE_LONG, BINARY, 11, 0);
@@ -174,5 +203,8 @@ mod tests {
             | ColumnFlags::NUM_FLAG
             | ColumnFlags::BINARY_FLAG;
         assert_eq!(told.flags(), expected);
+        column.data_type = DataType::Boolean;
+        let told = self::told(&column);
+        assert_eq!((told.column_type(), told.column_length()), (ColumnType::MYSQL_TYPE_TINY, 1));
     }
 }

@@ -68,7 +68,7 @@ impl Connection {
         let transport = Transport::new(stream);
         let reader = PacketReader::new(transport.clone(), LOGIN_BYTES_MAX);
         let packets = PacketWriter::new(transport.clone(), LOGIN_WRITE_TIMEOUT);
-        let replies = Replies { packets, capabilities: CapabilityFlags::empty() };
+        let replies = Replies { packets, capabilities: CapabilityFlags::empty(), results_set: None };
         let nonce = Nonce::random();
         Self { shared, stop, id, place, peer, transport, encryption: None, nonce, reader, replies }
     }
@@ -273,6 +273,7 @@ impl Connection {
             address: self.peer.to_string(),
             attributes: Arc::clone(&request.attributes),
             encryption: self.encryption.clone(),
+            collation: request.collation,
             interactive: self.replies.capabilities.contains(CapabilityFlags::CLIENT_INTERACTIVE),
         }
     }

@@ -83,6 +83,8 @@ pub struct Request {
     pub user: String,
     /// The default database; empty when there is none.
     pub database: String,
+    /// The number of the collation of the client's character set; 0 when it told none.
+    pub collation: u16,
     /// The connection attributes.
     pub attributes: Arc<BTreeMap<String, String>>,
     /// How packets are compressed after the login.
@@ -104,9 +106,9 @@ impl Request {
             return Err(Error::BadHandshake);
         }
         let _max_packet_bytes = body.u32()?;
-        let _collation = body.u8()?;
+        let collation = body.u8()?.into();
         let _filler = body.bytes(23)?;
-        let mut request = Self { user: text(body.until_nul()?), ..Self::default() };
+        let mut request = Self { user: text(body.until_nul()?), collation, ..Self::default() };
         request.answer = payload.slice_ref(
             if capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA) {
                 body.length_encoded_bytes()?
@@ -139,7 +141,7 @@ impl Request {
         request.waits = is_blank(&request.answer);
         request.database = text(body.until_nul_or_end());
         if !body.is_empty() {
-            let _collation = body.u16()?;
+            request.collation = body.u16()?;
             request.parse_plugin(&mut body, capabilities)?;
         }
         Ok(request)

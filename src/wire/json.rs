@@ -18,7 +18,9 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
     }
     match &cells.values {
         Values::Null => out.extend_from_slice(b"null"),
-        Values::Boolean(array) => out.extend_from_slice(if array.value(row) { b"true" } else { b"false" }),
+        Values::Boolean(array) | Values::Truth(array) => {
+            out.extend_from_slice(if array.value(row) { b"true" } else { b"false" })
+        }
         Values::Int8(values) => put_signed(out, values[row].into()),
         Values::Int16(values) => put_signed(out, values[row].into()),
         Values::Int32(values) => put_signed(out, values[row].into()),

@@ -195,7 +195,7 @@ fn tune(stream: &TcpStream, keepalive: Duration) -> io::Result<()> {
 /// Tells a client that there is no room. It costs no task and no wait: a new socket's buffer takes so little at once.
 fn refuse(stream: SystemStream) {
     let packets = PacketWriter::new(tokio::io::sink(), Duration::ZERO);
-    let mut replies = Replies { packets, capabilities: CapabilityFlags::empty() };
+    let mut replies = Replies { packets, capabilities: CapabilityFlags::empty(), results_set: None };
     replies.error(&Error::TooManyConnections);
     // A client that cannot be told sees that the connection is closed.
     let _ = match stream {

@@ -294,7 +294,9 @@ impl Scientific {
         }
         // Digits before the point, when the number is written plainly.
         let point: i32 = exponent + 1;
-        if !(1 - POINT_MAX..=POINT_MAX).contains(&point) {
+        // A fraction is written behind its point, however far that is.
+        let has_fraction = point > 0 && digits.len() > point.unsigned_abs() as usize;
+        if !(1 - POINT_MAX..=POINT_MAX).contains(&point) && !has_fraction {
             out.push(digits[0]);
             if digits.len() > 1 {
                 out.push(b'.');
@@ -397,6 +399,9 @@ mod tests {
         check(1e15, "1e15");
         check(123_456_789_012_345.0, "123456789012345");
         check(1_234_567_890_123_456.0, "1.234567890123456e15");
+        check(3_333_333_333_333_333.5, "3333333333333333.5");
+        check(-1_000_000_000_000_000.4, "-1000000000000000.4");
+        check(9_007_199_254_740_992.0, "9.007199254740992e15");
         check(1e21, "1e21");
         check(-1.25e-7, "-0.000000125");
         check(1e-14, "0.00000000000001");

@@ -10,6 +10,7 @@ use mysql_common::constants::ColumnType;
 
 use super::error::{Error, Result};
 use super::payload::Payload;
+use crate::engine::functions::charset::Set;
 
 /// The type that a client tells of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub fn values(
     count: usize,
     types: &mut Vec<Type>,
     long_data: &HashMap<u16, Vec<u8>>,
+    set: Set,
 ) -> Result<Vec<ScalarValue>> {
     if count == 0 {
         return Ok(Vec::new());
@@ -47,12 +49,12 @@ pub fn values(
     }
     let values = types.iter().enumerate().map(|(at, told)| {
         if let Some(data) = u16::try_from(at).ok().and_then(|at| long_data.get(&at)) {
-            return Ok(string(data));
+            return Ok(string(data, set));
         }
         if nulls[at / 8] & 1 << (at % 8) != 0 {
             return Ok(ScalarValue::Null);
         }
-        told.value(&mut body)
+        told.value(&mut body, set)
     });
     values.collect()
 }
@@ -65,7 +67,7 @@ impl Type {
         Ok(Self { code, unsigned: flags & UNSIGNED != 0 })
     }
 
-    fn value(self, body: &mut Payload<'_>) -> Result<ScalarValue> {
+    fn value(self, body: &mut Payload<'_>, set: Set) -> Result<ScalarValue> {
         Ok(match (self.code, self.unsigned) {
             (ColumnType::MYSQL_TYPE_NULL, _) => ScalarValue::Null,
             (ColumnType::MYSQL_TYPE_TINY, false) => i64::from(i8::from_le_bytes(body.array()?)).into(),
@@ -113,7 +115,7 @@ impl Type {
                 | ColumnType::MYSQL_TYPE_VECTOR
                 | ColumnType::MYSQL_TYPE_BIT,
                 _,
-            ) => string(body.length_encoded_bytes()?),
+            ) => string(body.length_encoded_bytes()?, set),
             (ColumnType::MYSQL_TYPE_TYPED_ARRAY | ColumnType::MYSQL_TYPE_UNKNOWN, _) => {
                 return Err(WRONG_ARGUMENTS);
             }
@@ -122,10 +124,10 @@ impl Type {
 }
 
 /// Text where it is text, whatever the client calls it: many send all their strings as BLOB.
-fn string(bytes: &[u8]) -> ScalarValue {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => ScalarValue::from(text),
-        Err(_) => ScalarValue::Binary(Some(bytes.to_vec())),
+fn string(bytes: &[u8], set: Set) -> ScalarValue {
+    match set.decode(bytes, "") {
+        Ok(Some(text)) => ScalarValue::from(text),
+        _ => ScalarValue::Binary(Some(bytes.to_vec())),
     }
 }
 
@@ -214,7 +216,7 @@ mod tests {
     fn read(code: ColumnType, flags: u8, value: &[u8]) -> Result<ScalarValue> {
         let body = [&[0, 1, code as u8, flags][..], value].concat();
         let mut types = Vec::new();
-        Ok(values(&body, 1, &mut types, &HashMap::new())?.remove(0))
+        Ok(values(&body, 1, &mut types, &HashMap::new(), Set::Utf8)?.remove(0))
     }
 
     fn check(code: ColumnType, flags: u8, value: &[u8], expected: Option<ScalarValue>) {
@@ -283,13 +285,13 @@ mod tests {
         // The second of two is NULL.
         let first = [0b10, 1, ColumnType::MYSQL_TYPE_TINY as u8, 0, ColumnType::MYSQL_TYPE_TINY as u8, 0, 7];
         let seven = vec![ScalarValue::Int64(Some(7)), ScalarValue::Null];
-        assert_eq!(values(&first, 2, &mut types, &none).unwrap(), seven);
-        assert_eq!(values(&[0b10, 0, 7], 2, &mut types, &none).unwrap(), seven);
-        assert!(values(&[0b10, 0, 7], 2, &mut Vec::new(), &none).is_err());
-        assert!(values(&[0b10], 2, &mut types, &none).is_err());
-        assert!(values(&[], 9, &mut types, &none).is_err());
+        assert_eq!(values(&first, 2, &mut types, &none, Set::Utf8).unwrap(), seven);
+        assert_eq!(values(&[0b10, 0, 7], 2, &mut types, &none, Set::Utf8).unwrap(), seven);
+        assert!(values(&[0b10, 0, 7], 2, &mut Vec::new(), &none, Set::Utf8).is_err());
+        assert!(values(&[0b10], 2, &mut types, &none, Set::Utf8).is_err());
+        assert!(values(&[], 9, &mut types, &none, Set::Utf8).is_err());
         let sent = HashMap::from([(1, b"long".to_vec())]);
         let long = vec![ScalarValue::Int64(Some(7)), ScalarValue::from("long")];
-        assert_eq!(values(&[0, 0, 7], 2, &mut types, &sent).unwrap(), long);
+        assert_eq!(values(&[0, 0, 7], 2, &mut types, &sent, Set::Utf8).unwrap(), long);
     }
 }

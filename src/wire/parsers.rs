@@ -21,6 +21,7 @@ use super::statement::Statements;
 use super::{parameter, proxy};
 use crate::auth::{Nonce, Users};
 use crate::engine::dialect::{self, Mode};
+use crate::engine::functions::charset::Set;
 use crate::engine::session::Prepared;
 
 /// Reads bytes, and panics when something does not hold.
@@ -139,7 +140,7 @@ pub fn proofs(bytes: &[u8]) {
         let Ok(Some(payload)) = reader.next().await else { return };
         let Ok((capabilities, request)) = Request::parse_response(&payload, CAPABILITIES) else { return };
         let packets = PacketWriter::new(Vec::new(), Duration::from_secs(1));
-        let mut replies = Replies { packets, capabilities };
+        let mut replies = Replies { packets, capabilities, results_set: None };
         replies.packets.start(reader.sequence());
         let nonce = Nonce::random();
         let proof =
@@ -178,8 +179,13 @@ pub fn prepared(bytes: &[u8]) {
             Ok(Command::Execute { id, parameters, .. }) => {
                 if let Ok(statement) = statements.get(id, "fuzz") {
                     let count = statement.prepared.parameters;
-                    let values =
-                        parameter::values(&parameters, count, &mut statement.types, &statement.long_data);
+                    let values = parameter::values(
+                        &parameters,
+                        count,
+                        &mut statement.types,
+                        &statement.long_data,
+                        Set::Utf8,
+                    );
                     assert!(values.is_err() || values.is_ok_and(|values| values.len() == count));
                 }
                 statements.forget_long_data(id);

@@ -10,6 +10,7 @@ use super::error::{Error, Result};
 use super::packet::PacketWriter;
 use crate::engine::answer::Done;
 use crate::engine::changes::Told;
+use crate::engine::functions::charset::ClientSet;
 use crate::engine::session::Status;
 
 /// The types of session state changes.
@@ -24,6 +25,8 @@ pub struct Replies<W> {
     pub packets: PacketWriter<W>,
     /// What client and server both can.
     pub capabilities: CapabilityFlags,
+    /// The character set that the client reads, if that is not UTF-8.
+    pub results_set: Option<ClientSet>,
 }
 
 impl<W: AsyncWrite + Unpin> Replies<W> {
@@ -67,7 +70,11 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
                 out.push(b'#');
                 out.extend_from_slice(state.as_bytes());
             }
-            out.extend_from_slice(truncated(&error.to_string()).as_bytes());
+            let message = error.to_string();
+            match self.results_set {
+                None => out.extend_from_slice(truncated(&message).as_bytes()),
+                Some(set) => out.extend_from_slice(&set.encode(truncated(&message))),
+            }
         });
     }
 
@@ -153,7 +160,7 @@ mod tests {
     ) {
         let mut bytes = Vec::new();
         let packets = PacketWriter::new(&mut bytes, Duration::from_secs(1));
-        let mut replies = Replies { packets, capabilities };
+        let mut replies = Replies { packets, capabilities, results_set: None };
         write(&mut replies);
         replies.flush().await.unwrap();
         assert_eq!(&bytes[4..], expected, "{capabilities:?}");

@@ -67,7 +67,7 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
     pub fn definitions(&mut self, columns: &[Column]) {
         self.packets.packet(|out| out.put_lenenc_int(columns.len() as u64));
         for column in columns {
-            self.packets.packet(|out| column::put_definition(out, column));
+            self.packets.packet(|out| column::put_definition(out, column, self.results_set));
         }
     }
 
@@ -79,11 +79,11 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
         zone: Zone,
         format: Format,
     ) -> Result<()> {
-        let arrays = cells::arrays(batch, columns)?;
+        let arrays = cells::arrays(batch, columns, self.results_set)?;
         let cells: Vec<_> = arrays
             .iter()
             .zip(columns)
-            .map(|(array, column)| Ok(Cells::new(array, zone)?.showing(column.digits)))
+            .map(|(array, column)| Ok(Cells::new(array, zone)?.showing(column)))
             .collect::<Result<_, arrow::error::ArrowError>>()?;
         for row in 0..batch.num_rows() {
             self.packets.packet(|out| match format {

@@ -27,7 +27,9 @@ pub fn put(out: &mut Vec<u8>, cells: &Cells<'_>, row: usize) {
     }
     match &cells.values {
         Values::Null => out.push(NULL),
-        Values::Boolean(array) => out.extend_from_slice(&[1, b'0' + u8::from(array.value(row))]),
+        Values::Boolean(array) | Values::Truth(array) => {
+            out.extend_from_slice(&[1, b'0' + u8::from(array.value(row))])
+        }
         Values::Int8(values) => put_signed(out, values[row].into()),
         Values::Int16(values) => put_signed(out, values[row].into()),
         Values::Int32(values) => put_signed(out, values[row].into()),

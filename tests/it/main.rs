@@ -36,6 +36,7 @@ mod tableau;
 mod temporary;
 mod views;
 mod warehouse;
+mod wire_charset;
 mod wire_compression;
 mod wire_faults;
 mod wire_fuzz;

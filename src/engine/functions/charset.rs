@@ -1,14 +1,16 @@
 //! Texts in other character sets than UTF-8: what bytes mean there, and which bytes a text has.
 //!
 //! Text is UTF-8 wherever it is kept. A value that was put into another set by `CONVERT … USING` or an introducer
-//! is marked so in its field; functions that ask for its bytes get those of its set. Of the sets with several
-//! bytes in a character only Unicode's are known; in the others only ASCII is.
+//! is marked so in its field; functions that ask for its bytes get those of its set. Clients whose own set is another
+//! one are read and answered in it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use arrow::array::{Array, ArrayRef, BinaryViewArray, BinaryViewBuilder, StringViewArray};
 use arrow::datatypes::Field;
 use datafusion::common::Result;
+use encoding_rs::{EncoderResult, Encoding};
 
 use super::error::Error;
 use super::shown::CASELESS;
@@ -41,24 +43,61 @@ pub fn functions() -> Vec<Function> {
 }
 
 /// A set by the name that MySQL has for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Set {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Set {
+    /// UTF-8.
+    #[default]
     Utf8,
+    /// ASCII.
     Ascii,
     /// Bytes from 128 on, as characters.
     Table(&'static str),
-    /// Bytes of a unit, and whether the most significant comes first.
+    /// One or two bytes for a character, in East Asia.
+    Wide(&'static Encoding),
+    /// Units of two bytes.
     Utf16 {
+        /// Whether the most significant byte comes first.
         big: bool,
     },
+    /// The same without surrogates.
     Ucs2,
+    /// Four bytes for each character.
     Utf32,
     /// Known by name only.
     Other,
 }
 
+/// A set that a client reads instead of UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientSet {
+    /// Its bytes.
+    pub set: Set,
+    /// Its name.
+    pub name: &'static str,
+    /// The number of its default collation.
+    pub collation: u16,
+    /// Most bytes of a character.
+    pub bytes_max: u32,
+}
+
+impl ClientSet {
+    /// The bytes of a text; a character that the set has not is `?`.
+    pub fn encode(self, text: &str) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(text.len());
+        // A set that a client can have knows all its characters.
+        let _ = self.set.encode(text, self.name, &mut bytes);
+        bytes
+    }
+
+    /// A column of texts as bytes.
+    pub fn encode_column(self, text: &StringViewArray) -> BinaryViewArray {
+        text.iter().map(|text| text.map(|text| self.encode(text))).collect()
+    }
+}
+
 impl Set {
-    fn of(name: &str) -> Self {
+    /// The set of a name in lower case.
+    pub fn of(name: &str) -> Self {
         match name {
             "utf8mb4" | "utf8mb3" | "utf8" => Self::Utf8,
             "ascii" => Self::Ascii,
@@ -66,6 +105,12 @@ impl Set {
             "utf16" => Self::Utf16 { big: true },
             "utf16le" => Self::Utf16 { big: false },
             "utf32" => Self::Utf32,
+            "gbk" | "gb2312" => Self::Wide(encoding_rs::GBK),
+            "gb18030" => Self::Wide(encoding_rs::GB18030),
+            "big5" => Self::Wide(encoding_rs::BIG5),
+            "euckr" => Self::Wide(encoding_rs::EUC_KR),
+            "sjis" | "cp932" => Self::Wide(encoding_rs::SHIFT_JIS),
+            "ujis" | "eucjpms" => Self::Wide(encoding_rs::EUC_JP),
             name => match TABLES.iter().find(|(known, _)| *known == name) {
                 Some((_, table)) => Self::Table(table),
                 None => Self::Other,
@@ -74,7 +119,7 @@ impl Set {
     }
 
     /// Bytes as text; None when they are none.
-    fn decode(self, bytes: &[u8], name: &str) -> Result<Option<String>> {
+    pub fn decode(self, bytes: &[u8], name: &str) -> Result<Option<String>> {
         Ok(match self {
             Self::Utf8 => std::str::from_utf8(bytes).ok().map(ToOwned::to_owned),
             Self::Ascii | Self::Other if bytes.is_ascii() => {
@@ -82,6 +127,9 @@ impl Set {
             }
             Self::Ascii => None,
             Self::Other => return Err(unknown(name)),
+            Self::Wide(encoding) => {
+                encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Cow::into_owned)
+            }
             Self::Table(table) => {
                 let characters: Vec<char> = table.chars().collect();
                 let character = |byte: &u8| match byte {
@@ -105,7 +153,7 @@ impl Set {
     }
 
     /// The bytes of a text; a character that the set has not is `?`.
-    fn encode(self, text: &str, name: &str, out: &mut Vec<u8>) -> Result<()> {
+    pub fn encode(self, text: &str, name: &str, out: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Utf8 => out.extend_from_slice(text.as_bytes()),
             Self::Other if !text.is_ascii() => return Err(unknown(name)),
@@ -117,6 +165,7 @@ impl Set {
                     || table.chars().position(|known| known == character).map(|place| place as u8 + 128);
                 ascii(character).or_else(high).unwrap_or(b'?')
             })),
+            Self::Wide(encoding) => encode_wide(encoding, text, out),
             Self::Ucs2 => out.extend(text.chars().flat_map(|character| {
                 u16::try_from(u32::from(character)).unwrap_or(u16::from(b'?')).to_be_bytes()
             })),
@@ -127,6 +176,22 @@ impl Set {
             Self::Utf32 => out.extend(text.chars().flat_map(|character| u32::from(character).to_be_bytes())),
         }
         Ok(())
+    }
+}
+
+fn encode_wide(encoding: &'static Encoding, text: &str, out: &mut Vec<u8>) {
+    let mut encoder = encoding.new_encoder();
+    let mut rest = text;
+    loop {
+        let most = encoder.max_buffer_length_from_utf8_without_replacement(rest.len());
+        out.reserve(most.unwrap_or(rest.len() * 4));
+        let (result, read) = encoder.encode_from_utf8_to_vec_without_replacement(rest, out, true);
+        rest = &rest[read..];
+        match result {
+            EncoderResult::Unmappable(_) => out.push(b'?'),
+            EncoderResult::OutputFull => {}
+            EncoderResult::InputEmpty => return,
+        }
     }
 }
 
