@@ -1,22 +1,21 @@
 //! Regular expressions: REGEXP, REGEXP_LIKE, REGEXP_INSTR, REGEXP_REPLACE, REGEXP_SUBSTR; and LIKE for JSON_SEARCH.
 //!
-//! Patterns are those of the crate `regex`, which takes time linear in the text whatever the pattern is. It has no
-//! look-around and no back-references: a pattern with one is refused, never misread.
+//! It knows columns and MySQL's arguments; [`icu`] how patterns are written, [`matcher`] how they match.
 
-use std::borrow::Cow;
+mod icu;
+mod matcher;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use arrow::array::{ArrayRef, StringViewArray};
 use datafusion::common::Result;
-use regex::{Captures, Regex, RegexBuilder};
 
 use super::convert::Cells;
 use super::error::Error;
 use super::signature::{Call, Function, is_binary, returns};
-
-/// The most bytes of a compiled pattern.
-const SIZE_LIMIT: usize = 4 << 20;
+use icu::Modes;
+use matcher::{Found, Pattern};
 
 /// The functions of regular expressions.
 pub fn functions() -> Vec<Function> {
@@ -35,8 +34,7 @@ pub fn functions() -> Vec<Function> {
 struct Patterns {
     pattern: Cells<StringViewArray>,
     modes: Option<Cells<StringViewArray>>,
-    ignore_case: bool,
-    last: RefCell<Option<(String, String, Rc<Regex>)>>,
+    last: RefCell<Option<(String, String, Rc<Pattern>)>>,
 }
 
 impl Patterns {
@@ -45,13 +43,11 @@ impl Patterns {
         Ok(Self {
             pattern: call.text(1)?,
             modes: modes.map(|argument| call.text(argument)).transpose()?,
-            // The collation is binary: letters match themselves only.
-            ignore_case: false,
             last: RefCell::new(None),
         })
     }
 
-    fn at(&self, row: usize) -> Result<Option<Rc<Regex>>, Error> {
+    fn at(&self, row: usize) -> Result<Option<Rc<Pattern>>, Error> {
         let Some(pattern) = self.pattern.at(row) else { return Ok(None) };
         let modes = match &self.modes {
             Some(modes) => match modes.at(row) {
@@ -60,39 +56,36 @@ impl Patterns {
             },
             None => "",
         };
-        if let Some((last, last_modes, regex)) = &*self.last.borrow()
+        if let Some((last, last_modes, compiled)) = &*self.last.borrow()
             && last == pattern
             && last_modes == modes
         {
-            return Ok(Some(Rc::clone(regex)));
+            return Ok(Some(Rc::clone(compiled)));
         }
-        let regex = Rc::new(compile(pattern, modes, self.ignore_case)?);
-        *self.last.borrow_mut() = Some((pattern.to_owned(), modes.to_owned(), Rc::clone(&regex)));
-        Ok(Some(regex))
+        let compiled = Rc::new(compile(pattern, modes)?);
+        *self.last.borrow_mut() = Some((pattern.to_owned(), modes.to_owned(), Rc::clone(&compiled)));
+        Ok(Some(compiled))
     }
 }
 
-fn compile(pattern: &str, modes: &str, ignore_case: bool) -> Result<Regex, Error> {
+fn compile(pattern: &str, modes: &str) -> Result<Pattern, Error> {
     if pattern.is_empty() {
         return Err(refused(3685, "Illegal argument to a regular expression."));
     }
-    let pattern = as_icu(pattern);
-    let mut builder = RegexBuilder::new(&pattern);
-    builder.size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT).case_insensitive(ignore_case);
+    let mut chosen = Modes::default();
+    // The collation is binary: letters match themselves only.
+    let mut ignore_case = false;
     for mode in modes.chars() {
         match mode {
-            'c' => builder.case_insensitive(false),
-            'i' => builder.case_insensitive(true),
-            'm' => builder.multi_line(true),
-            'n' => builder.dot_matches_new_line(true),
-            'u' => &mut builder,
+            'c' => ignore_case = false,
+            'i' => ignore_case = true,
+            'm' => chosen.multi_line = true,
+            'n' => chosen.dot_all = true,
+            'u' => chosen.unix_lines = true,
             _ => return Err(Error::Arguments { function: "regexp_like".to_owned() }),
-        };
+        }
     }
-    builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => too_complex(),
-        error => misread(&error.to_string()),
-    })
+    Pattern::new(pattern, chosen, ignore_case)
 }
 
 fn refused(code: u16, reason: &str) -> Error {
@@ -103,76 +96,12 @@ fn too_complex() -> Error {
     refused(3700, "The regular expression pattern is too complex.")
 }
 
+fn wrong_name() -> Error {
+    refused(3887, "A capture group has an invalid name.")
+}
+
 fn out_of_bounds() -> Error {
     refused(3686, "Index out of bounds in regular expression search.")
-}
-
-/// What the crate says of a pattern, as MySQL says it. The last line says what is wrong, those before show where.
-fn misread(text: &str) -> Error {
-    let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-    match last {
-        "unclosed group" | "unopened group" => refused(3691, "Mismatched parenthesis in regular expression."),
-        "unclosed character class" => {
-            refused(3696, "The regular expression contains an unclosed bracket expression.")
-        }
-        last if last.starts_with("exceed the maximum number of nested") => too_complex(),
-        last if last.starts_with("invalid character class range") => {
-            refused(3697, "The regular expression contains an [x-y] character range where x comes after y.")
-        }
-        last if last.starts_with("invalid repetition count range") => {
-            refused(3693, "The maximum is less than the minumum in a {min,max} interval.")
-        }
-        last if last.contains("counted repetition") || last.contains("repetition quantifier expects") => {
-            refused(3692, "Incorrect description of a {min,max} interval.")
-        }
-        last => refused(3688, &format!("Syntax error in regular expression: {last}.")),
-    }
-}
-
-/// What ICU's patterns have and the crate has not, or reads as ASCII: `\X`, a character with the marks that belong to
-/// it, and classes of POSIX inside of brackets.
-fn as_icu(pattern: &str) -> Cow<'_, str> {
-    const CLASSES: [(&str, &str); 7] = [
-        ("[:alpha:]", r"\p{Alphabetic}"),
-        ("[:alnum:]", r"\p{Alphabetic}\p{Nd}"),
-        ("[:digit:]", r"\p{Nd}"),
-        ("[:lower:]", r"\p{Lowercase}"),
-        ("[:upper:]", r"\p{Uppercase}"),
-        ("[:punct:]", r"\p{P}"),
-        ("[:space:]", r"\s"),
-    ];
-    if !pattern.contains("\\X") && !pattern.contains("[:") {
-        return Cow::Borrowed(pattern);
-    }
-    let mut written = String::with_capacity(pattern.len());
-    let mut rest = pattern;
-    let mut brackets = false;
-    while let Some(character) = rest.chars().next() {
-        let class = CLASSES.iter().find(|(class, _)| brackets && rest.starts_with(class));
-        if let Some((class, known)) = class {
-            written.push_str(known);
-            rest = &rest[class.len()..];
-            continue;
-        }
-        if !brackets && rest.starts_with("\\X") {
-            written.push_str(r"(?:\r\n|\P{M}\p{M}*|\p{M}+)");
-            rest = &rest[2..];
-            continue;
-        }
-        // What is escaped begins and ends nothing.
-        let length = match character {
-            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
-            other => other.len_utf8(),
-        };
-        match character {
-            '[' => brackets = true,
-            ']' => brackets = false,
-            _ => {}
-        }
-        written.push_str(&rest[..length]);
-        rest = &rest[length..];
-    }
-    Cow::Owned(written)
 }
 
 /// A pattern of LIKE with another escape, which is at most one character.
@@ -225,7 +154,7 @@ fn matches(call: &Call<'_>, modes: Option<usize>) -> Result<ArrayRef> {
     let (text, patterns) = (subject(call)?, Patterns::of(call, modes)?);
     call.try_booleans(|row| {
         let (Some(text), Some(pattern)) = (text.at(row), patterns.at(row)?) else { return Ok(None) };
-        Ok(Some(pattern.is_match(text)))
+        Ok(Some(pattern.is_match(text)?))
     })
 }
 
@@ -271,10 +200,10 @@ fn position(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let start = start(text, from)?;
         let nth = occurrence.max(1) as usize - 1;
-        let found = pattern.find_iter(&text[start..]).nth(nth);
+        let found = pattern.find(text, start).nth(nth).transpose()?;
         Ok(Some(found.map_or(0, |found| {
-            let offset = start + if end == 1 { found.end() } else { found.start() };
-            text[..offset].chars().count() as i64 + 1
+            let (first, after) = found.place();
+            text[..if end == 1 { after } else { first }].chars().count() as i64 + 1
         })))
     })
 }
@@ -286,8 +215,8 @@ fn substring(call: &Call<'_>) -> Result<ArrayRef> {
         let (Some(text), Some(pattern)) = (text.at(row), patterns.at(row)?) else { return Ok(None) };
         let (Some(from), Some(occurrence)) = (from.at(row), occurrence.at(row)) else { return Ok(None) };
         let start = start(text, from)?;
-        let found = pattern.find_iter(&text[start..]).nth(occurrence.max(1) as usize - 1);
-        Ok(found.map(|found| out.push_str(found.as_str())))
+        let found = pattern.find(text, start).nth(occurrence.max(1) as usize - 1).transpose()?;
+        Ok(found.map(|found| out.push_str(found.group(0))))
     })
 }
 
@@ -299,48 +228,58 @@ fn replace(call: &Call<'_>) -> Result<ArrayRef> {
         let (Some(text), Some(pattern)) = (text.at(row), patterns.at(row)?) else { return Ok(None) };
         let (Some(from), Some(occurrence)) = (from.at(row), occurrence.at(row)) else { return Ok(None) };
         let Some(replacement) = replacement.at(row) else { return Ok(None) };
-        let start = start(text, from)?;
-        let rest = &text[start..];
-        out.push_str(&text[..start]);
         let mut copied = 0;
-        for (index, captures) in pattern.captures_iter(rest).enumerate() {
-            let Some(whole) = captures.get(0) else { continue };
+        for (index, found) in pattern.find(text, start(text, from)?).enumerate() {
+            let found = found?;
             if occurrence > 0 && index as i64 + 1 != occurrence {
                 continue;
             }
-            out.push_str(&rest[copied..whole.start()]);
-            expand(replacement, &captures, out)?;
+            let (first, after) = found.place();
+            out.push_str(&text[copied..first]);
+            expand(replacement, &found, &pattern, out)?;
             if call.fits(out.len()).is_none() {
                 return Ok(None);
             }
-            copied = whole.end();
+            copied = after;
             if occurrence > 0 {
                 break;
             }
         }
-        out.push_str(&rest[copied..]);
+        out.push_str(&text[copied..]);
         Ok(Some(()))
     })
 }
 
-/// Writes a replacement: `$1` is a group, a backslash takes the next character as it is.
-fn expand(replacement: &str, captures: &Captures<'_>, out: &mut String) -> Result<(), Error> {
+/// Writes a replacement: `$1` and `${name}` are groups, a backslash takes the next character as it is.
+fn expand(replacement: &str, found: &Found<'_>, pattern: &Pattern, out: &mut String) -> Result<(), Error> {
     let mut rest = replacement.chars().peekable();
     while let Some(character) = rest.next() {
         match character {
             '\\' => out.extend(rest.next()),
+            '$' if rest.next_if_eq(&'{').is_some() => {
+                let mut closed = false;
+                let name: String = rest
+                    .by_ref()
+                    .take_while(|character| {
+                        closed = *character == '}';
+                        !closed
+                    })
+                    .collect();
+                let group = pattern.group_of_name(&name).filter(|_| closed);
+                out.push_str(found.group(group.ok_or_else(wrong_name)?));
+            }
             '$' => {
                 let mut group = None;
                 while let Some(digit) = rest.peek().and_then(|digit| digit.to_digit(10)) {
                     let next = group.unwrap_or(0) * 10 + digit as usize;
-                    if next >= captures.len() {
+                    if next >= found.groups() {
                         break;
                     }
                     group = Some(next);
                     rest.next();
                 }
                 match group {
-                    Some(group) => out.push_str(captures.get(group).map_or("", |group| group.as_str())),
+                    Some(group) => out.push_str(found.group(group)),
                     None => return Err(out_of_bounds()),
                 }
             }
