@@ -3,7 +3,7 @@
 //! Values are kept as text beside a sort key of bytes that compare as the ORDER BY does. What is kept is counted in
 //! the memory of the query, so a group that is too large fails cleanly.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -159,7 +159,7 @@ impl AggregateUDFImpl for Collect {
             separator,
             longest,
             converter: if fields.is_empty() { None } else { Some(RowConverter::new(fields)?) },
-            entries: Vec::new(),
+            entries: VecDeque::new(),
             bytes: 0,
             joined: 0,
             warnings: self.warnings.clone(),
@@ -214,7 +214,7 @@ struct Collected {
     longest: usize,
     converter: Option<RowConverter>,
     /// Sort key and value; for an object the member's name stands before its value, as JSON.
-    entries: Vec<(Box<[u8]>, Box<str>)>,
+    entries: VecDeque<(Box<[u8]>, Box<str>)>,
     /// Memory of the entries.
     bytes: usize,
     /// Bytes of the answer with one separator too many.
@@ -222,14 +222,19 @@ struct Collected {
     warnings: Option<Arc<Warnings>>,
 }
 
+fn size_of_entry(key: &[u8], value: &str) -> usize {
+    key.len() + value.len() + size_of::<(Box<[u8]>, Box<str>)>()
+}
+
 impl Collected {
     fn keep(&mut self, key: &[u8], value: &str) {
         // Without an order, what is beyond the longest answer is never shown.
-        let enough = self.kind == Kind::Concat && self.converter.is_none() && self.joined > self.longest;
+        let longest = self.longest.saturating_add(self.separator.len());
+        let enough = self.kind == Kind::Concat && self.converter.is_none() && self.joined > longest;
         if !enough || self.distinct {
             self.joined += value.len() + self.separator.len();
-            self.bytes += key.len() + value.len() + 32;
-            self.entries.push((key.into(), value.into()));
+            self.bytes += size_of_entry(key, value);
+            self.entries.push_back((key.into(), value.into()));
         }
     }
 
@@ -293,6 +298,18 @@ impl Accumulator for Collected {
         Ok(())
     }
 
+    // Only JSON is collected in windows, and there each row has a value.
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        for (key, value) in self.entries.drain(..values[0].len()) {
+            self.bytes -= size_of_entry(&key, &value);
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        self.kind != Kind::Concat
+    }
+
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let (keys, values) = (states[0].as_list::<i32>(), states[1].as_list::<i32>());
         for group in 0..keys.len() {
@@ -325,7 +342,7 @@ impl Accumulator for Collected {
     fn evaluate(&mut self) -> Result<ScalarValue> {
         // The values stay: a window that grows asks after each row.
         if self.converter.is_some() {
-            self.entries.sort_by(|left, right| left.0.cmp(&right.0));
+            self.entries.make_contiguous().sort_by(|left, right| left.0.cmp(&right.0));
         }
         let mut seen = HashSet::new();
         let texts = self.entries.iter().map(|(_, value)| &**value);

@@ -2,10 +2,12 @@
 //!
 //! It knows syntax; documents and paths are read when the query runs.
 
+use std::collections::HashSet;
+
 use sqlparser::ast::{
-    CharacterLength, DataType, ExactNumberInfo, Expr, Ident, JsonTableColumn, JsonTableColumnErrorHandling,
-    SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator,
-    ValueWithSpan,
+    BinaryLength, CharacterLength, DataType, ExactNumberInfo, Expr, Ident, JsonTableColumn,
+    JsonTableColumnErrorHandling, SelectItem, SetExpr, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, UnaryOperator, ValueWithSpan,
 };
 
 use super::super::front::literal_string;
@@ -14,7 +16,11 @@ use super::functions::plain_arguments;
 use super::grouping::ordinal;
 use super::{Rewriter, lower, lower_alias, query_of, select_of};
 use crate::engine::error::{Error, Result};
-use crate::engine::functions::json::table::{Column, Kind, Otherwise, Rows, Single};
+use crate::engine::functions;
+use crate::engine::functions::json::coerce::Fault;
+use crate::engine::functions::json::document::Json;
+use crate::engine::functions::json::kind::Kind;
+use crate::engine::functions::json::table::{Column, Otherwise, Rows, Single};
 
 /// The column of the rows before they have columns.
 const ROW: &str = "__json_row";
@@ -32,6 +38,7 @@ impl Rewriter<'_> {
         self.expression(&mut document)?;
         let mut outputs = Vec::new();
         let rows = Rows { path: text(path)?, columns: self.json_columns(columns, &mut outputs)? };
+        each_once(&outputs)?;
         let said = serde_json::to_string(&rows)
             .map_err(|error| Error::Internal(format!("columns of JSON_TABLE: {error}")))?;
 
@@ -74,13 +81,15 @@ impl Rewriter<'_> {
                 }
                 JsonTableColumn::Named(column) => {
                     let (kind, value) = typed(&column.r#type, index)?;
+                    let otherwise = |handling: &Option<_>| otherwise(handling.as_ref(), &column.name, &kind);
+                    let (on_empty, on_error) = (otherwise(&column.on_empty)?, otherwise(&column.on_error)?);
                     said.push(Column::Value {
                         index,
                         name: column.name.value.clone(),
                         path: text(&column.path)?,
                         kind,
-                        on_empty: otherwise(column.on_empty.as_ref())?,
-                        on_error: otherwise(column.on_error.as_ref())?,
+                        on_empty,
+                        on_error,
                     });
                     outputs.push(self.json_output(&column.name, value));
                 }
@@ -119,13 +128,15 @@ pub(super) fn json_value(
     let kind = match name.as_str() {
         "mysql_cast_signed" => Kind::Integer(i64::MIN.into(), i64::MAX.into()),
         "mysql_cast_unsigned" => Kind::Integer(0, u64::MAX.into()),
-        "mysql_cast_year" => Kind::Integer(0, 2155),
+        "mysql_cast_year" => Kind::Year,
         "mysql_cast_decimal" => {
             Kind::Decimal(size(1).unwrap_or(10).min(65) as u8, size(2).unwrap_or(0).min(30) as u8)
         }
-        "mysql_cast_double" | "mysql_cast_float" => Kind::Double,
+        "mysql_cast_double" => Kind::Double,
+        "mysql_cast_float" => Kind::Float,
         "mysql_cast_char" => Kind::Text(size(1)),
-        "mysql_cast_date" | "mysql_cast_datetime" => Kind::Moment,
+        "mysql_cast_date" => Kind::Date,
+        "mysql_cast_datetime" => Kind::Datetime,
         "mysql_cast_time" => Kind::Time,
         "mysql_cast_json" => Kind::Json,
         _ => return Err(Error::NotSupported("RETURNING of this type".to_owned())),
@@ -135,7 +146,9 @@ pub(super) fn json_value(
     let said = serde_json::to_string(&said)
         .map_err(|error| Error::Internal(format!("the type of JSON_VALUE: {error}")))?;
     if let Some(value) = parts.first_mut() {
-        *value = call("json_value", vec![document, path, string(said)]);
+        let found = call("json_value", vec![document, path, string(said)]);
+        // A year of one digit is another one as a text.
+        *value = if name == "mysql_cast_year" { call("mysql_cast_signed", vec![found]) } else { found };
     }
     Ok(call(&name, parts))
 }
@@ -150,14 +163,40 @@ fn default_value(said: &Expr, kind: &Kind) -> Result<Otherwise> {
         said if literal_string(said) == Some("ERROR") => return Ok(Otherwise::Error),
         _ => return Ok(Otherwise::Null),
     };
+    let invalid = || functions::error::Error::InvalidDefault { name: "json_value".to_owned() };
     let document = match (literal_string(literal), literal) {
-        (Some(text), _) if matches!(kind, Kind::Json) => text.to_owned(),
-        (Some(text), _) => serde_json::Value::from(text).to_string(),
-        (None, Expr::UnaryOp { op: UnaryOperator::Minus, expr }) => format!("-{expr}"),
-        (None, Expr::Value(_)) => literal.to_string().to_lowercase(),
+        (Some(text), _) if matches!(kind, Kind::Json) => Json::parse(text),
+        (Some(text), _) => Ok(Json::String(text.to_owned())),
+        (None, Expr::UnaryOp { op: UnaryOperator::Minus, expr }) => Json::parse(&format!("-{expr}")),
+        (None, Expr::Value(_)) => Json::parse(&literal.to_string().to_lowercase()),
         _ => return Err(Error::Arguments("json_value".to_owned())),
     };
-    Ok(Otherwise::Default(document))
+    let document = document.map_err(|_| invalid())?;
+    let said = Otherwise::default(&document, kind);
+    Ok(said.map_err(|fault| match fault {
+        Fault::Invalid => {
+            let mut value = String::new();
+            document.write_unquoted(&mut value);
+            functions::error::Error::Truncated { kind: kind.exact_name(), value }
+        }
+        Fault::Range => functions::error::Error::OutOfRange {
+            kind: kind.default_name(),
+            expression: "json_value".to_owned(),
+        },
+    })?)
+}
+
+/// Refuses columns of equal names.
+fn each_once(outputs: &[SelectItem]) -> Result<()> {
+    let mut seen = HashSet::new();
+    for output in outputs {
+        if let SelectItem::ExprWithAlias { alias, .. } = output
+            && !seen.insert(&alias.value)
+        {
+            return Err(Error::DuplicateColumn(alias.value.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn cell(index: usize) -> Expr {
@@ -171,11 +210,19 @@ fn text(value: &ValueWithSpan) -> Result<String> {
         .ok_or_else(|| Error::Arguments("json_table".to_owned()))
 }
 
-fn otherwise(handling: Option<&JsonTableColumnErrorHandling>) -> Result<Otherwise> {
+fn otherwise(
+    handling: Option<&JsonTableColumnErrorHandling>,
+    column: &Ident,
+    kind: &Kind,
+) -> Result<Otherwise> {
+    let invalid = || functions::error::Error::InvalidDefault { name: column.value.clone() };
     Ok(match handling {
         None | Some(JsonTableColumnErrorHandling::Null) => Otherwise::Null,
         Some(JsonTableColumnErrorHandling::Error) => Otherwise::Error,
-        Some(JsonTableColumnErrorHandling::Default(value)) => Otherwise::Default(text(value)?),
+        Some(JsonTableColumnErrorHandling::Default(value)) => {
+            let document = Json::parse(&text(value)?).map_err(|_| invalid())?;
+            Otherwise::default(&document, kind).map_err(|_| invalid())?
+        }
     })
 }
 
@@ -201,6 +248,7 @@ fn typed(data_type: &DataType, index: usize) -> Result<(Kind, Expr)> {
         Ok((Kind::Decimal(precision as u8, scale as u8), cast("mysql_cast_decimal", &[precision, scale])))
     };
     let text = |length: Option<u64>| (Kind::Text(length), cast("mysql_cast_char", &[]));
+    let bytes = |length: Option<u64>| (Kind::Bytes(length), cast("mysql_cast_binary", &[]));
     let length = |length: &Option<CharacterLength>| match length {
         Some(CharacterLength::IntegerLength { length, .. }) => Some(*length),
         _ => None,
@@ -225,9 +273,23 @@ fn typed(data_type: &DataType, index: usize) -> Result<(Kind, Expr)> {
             text(length(size))
         }
         DataType::Text | DataType::TinyText | DataType::MediumText | DataType::LongText => text(None),
-        DataType::Date => (Kind::Moment, cast("mysql_cast_date", &[])),
+        DataType::Binary(length) => {
+            let length = length.unwrap_or(1);
+            (Kind::Bytes(Some(length)), cast("mysql_cast_binary", &[length]))
+        }
+        DataType::Varbinary(length) => bytes(match length {
+            Some(BinaryLength::IntegerLength { length }) => Some(*length),
+            _ => None,
+        }),
+        DataType::Blob(_) | DataType::TinyBlob | DataType::MediumBlob | DataType::LongBlob => bytes(None),
+        // Of one digit it is another one as a text.
+        DataType::Custom(name, _) if name.to_string().eq_ignore_ascii_case("year") => {
+            let number = cast("mysql_cast_signed", &[]);
+            (Kind::Year, call("mysql_cast_year", vec![number]))
+        }
+        DataType::Date => (Kind::Date, cast("mysql_cast_date", &[])),
         DataType::Datetime(digits) | DataType::Timestamp(digits, _) => {
-            (Kind::Moment, cast("mysql_cast_datetime", &[digits.unwrap_or(0)]))
+            (Kind::Datetime, cast("mysql_cast_datetime", &[digits.unwrap_or(0)]))
         }
         DataType::Time(digits, _) => (Kind::Time, cast("mysql_cast_time", &[digits.unwrap_or(0)])),
         DataType::JSON => {

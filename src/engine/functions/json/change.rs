@@ -7,7 +7,7 @@ use super::super::error::Error;
 use super::super::signature::{Call, Function, returns};
 use super::document::{Json, order_names};
 use super::path::{Leg, Path};
-use super::{Documents, Paths, Values};
+use super::{Documents, Paths, Values, answer};
 
 /// The functions that build and change.
 pub fn functions() -> Vec<Function> {
@@ -30,8 +30,7 @@ pub fn functions() -> Vec<Function> {
 fn array(call: &Call<'_>) -> Result<ArrayRef> {
     let values = (0..call.count()).map(|argument| Values::of(call, argument)).collect::<Result<Vec<_>>>()?;
     call.try_texts(|row, out| {
-        Json::Array(values.iter().map(|value| value.at(row)).collect::<Result<_>>()?).write(out);
-        Ok(Some(()))
+        answer(&Json::Array(values.iter().map(|value| value.at(row)).collect::<Result<_>>()?), out)
     })
 }
 
@@ -47,8 +46,7 @@ fn object(call: &Call<'_>) -> Result<ArrayRef> {
             let name = name.at(row).ok_or(Error::NullKey)?;
             Ok((name.to_owned(), value.at(row)?))
         };
-        Json::object(members.iter().map(member).collect::<Result<_>>()?).write(out);
-        Ok(Some(()))
+        answer(&Json::object(members.iter().map(member).collect::<Result<_>>()?), out)
     })
 }
 
@@ -71,8 +69,7 @@ fn changed(call: &Call<'_>, step: impl Fn(&mut Json, &Path, Json) -> Result<()>)
             let Some(path) = path.at(row)? else { return Ok(None) };
             step(&mut document, &path, value.at(row)?)?;
         }
-        document.write(out);
-        Ok(Some(()))
+        answer(&document, out)
     })
 }
 
@@ -159,7 +156,7 @@ fn array_append(call: &Call<'_>) -> Result<ArrayRef> {
 fn array_insert(call: &Call<'_>) -> Result<ArrayRef> {
     changed(call, |document, path, value| {
         let Some(Leg::Element(index)) = path.legs.last().cloned() else {
-            return Err(Error::Arguments { function: call.function.to_owned() }.into());
+            return Err(Error::NotCellPath.into());
         };
         if let Some((Json::Array(elements), _)) = path.parent_mut(document) {
             let at = match index.from_end {
@@ -198,10 +195,7 @@ fn merge(call: &Call<'_>, of: fn(Json, Json) -> Json) -> Result<ArrayRef> {
             }
         }
         match merged.filter(|_| !unknown) {
-            Some(merged) => {
-                merged.write(out);
-                Ok(Some(()))
-            }
+            Some(merged) => answer(&merged, out),
             None => Ok(None),
         }
     })

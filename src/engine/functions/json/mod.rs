@@ -3,7 +3,11 @@
 //! A JSON value is text whose field is marked; only so is `JSON_ARRAY('[1]')` told from `JSON_ARRAY(JSON_ARRAY(1))`.
 
 pub mod change;
+pub mod coerce;
 pub mod document;
+pub mod key;
+pub mod kind;
+pub mod parse;
 pub mod path;
 pub mod read;
 pub mod schema;
@@ -15,8 +19,9 @@ use datafusion::common::Result;
 
 use super::convert::Cells;
 use super::error::Error;
-use super::signature::{Call, Function, is_text};
+use super::signature::{Call, Function, is_binary, is_text};
 use document::Json;
+use parse::{DEEPEST, TOO_DEEP};
 use path::Path;
 
 /// The functions of JSON.
@@ -25,39 +30,65 @@ pub fn functions() -> Vec<Function> {
         read::functions(),
         change::functions(),
         table::functions(),
+        key::functions(),
         schema::functions(),
         stored::functions(),
     ];
     kinds.into_iter().flatten().collect()
 }
 
+/// A text as a document, or why it is none: the argument of a function, counted from one.
+pub fn read(text: &str, argument: usize, function: &str) -> Result<Json, Error> {
+    Json::parse(text).map_err(|(reason, position)| match reason == TOO_DEEP {
+        true => Error::JsonDepth,
+        false => Error::InvalidJson { argument, function: function.to_owned(), reason, position },
+    })
+}
+
+/// A text that is marked as JSON as a document.
+fn document(text: &str) -> Json {
+    Json::parse(text).unwrap_or_else(|_| Json::String(text.to_owned()))
+}
+
+/// Writes a document that a function made, unless it is nested too deeply.
+fn answer(document: &Json, out: &mut String) -> Result<Option<()>> {
+    if document.levels() > DEEPEST {
+        return Err(Error::JsonDepth.into());
+    }
+    document.write(out);
+    Ok(Some(()))
+}
+
+/// A function as errors name it.
+fn shown(function: &'static str) -> &'static str {
+    match function {
+        "mysql_member_of" => "member of",
+        "mysql_json_rows" => "json_table",
+        name => name,
+    }
+}
+
 /// An argument that is a document: JSON, or a text that holds it.
-struct Documents<'a> {
+struct Documents {
     text: Cells<StringViewArray>,
-    function: &'a str,
+    function: &'static str,
     argument: usize,
 }
 
-impl<'a> Documents<'a> {
-    fn of(call: &'a Call<'_>, argument: usize) -> Result<Self> {
-        if !is_text(call.kind(argument)) && !call.kind(argument).is_null() && !call.kind(argument).is_nested()
-        {
-            return Err(Error::NotJson { argument: argument + 1, function: call.function.to_owned() }.into());
+impl Documents {
+    fn of(call: &Call<'_>, argument: usize) -> Result<Self> {
+        let (kind, function) = (call.kind(argument), shown(call.function));
+        if is_binary(kind) {
+            return Err(Error::JsonCharacterSet.into());
         }
-        Ok(Self { text: call.text(argument)?, function: call.function, argument })
+        if !is_text(kind) && !kind.is_null() && !kind.is_nested() {
+            return Err(Error::NotJson { argument: argument + 1, function: function.to_owned() }.into());
+        }
+        Ok(Self { text: call.text(argument)?, function, argument })
     }
 
     fn at(&self, row: usize) -> Result<Option<Json>, Error> {
-        let Some(text) = self.text.at(row) else { return Ok(None) };
-        Json::parse(text).map(Some).map_err(|(reason, position)| match reason.contains("maximum depth") {
-            true => Error::JsonDepth,
-            false => Error::InvalidJson {
-                argument: self.argument + 1,
-                function: self.function.to_owned(),
-                reason,
-                position,
-            },
-        })
+        self.text.at(row).map(|text| read(text, self.argument + 1, self.function)).transpose()
     }
 }
 
@@ -73,12 +104,16 @@ impl Values {
     }
 
     fn at(&self, row: usize) -> Result<Json> {
-        let value = document::from_array(self.raw.array(), self.raw.index(row))?;
-        Ok(match value {
-            Json::String(text) if self.json => Json::parse(&text).unwrap_or(Json::String(text)),
-            value => value,
-        })
+        value(self.raw.array(), self.raw.index(row), self.json)
     }
+}
+
+/// A value of a column, whose texts may be JSON.
+fn value(array: &ArrayRef, row: usize, json: bool) -> Result<Json> {
+    Ok(match document::from_array(array, row)? {
+        Json::String(text) if json => document(&text),
+        value => value,
+    })
 }
 
 /// An argument that is a path; parsed once when it is constant.

@@ -266,8 +266,14 @@ impl Reader {
         }
         self.blanks();
         let last = self.index()?;
+        // A range whose end is surely before its beginning is none.
+        let turned = match (first.from_end, last.from_end) {
+            (false, false) => first.at > last.at,
+            (true, true) => first.at < last.at,
+            _ => false,
+        };
         self.blanks();
-        self.takes(']').then_some(Leg::Elements(first, last))
+        (!turned && self.takes(']')).then_some(Leg::Elements(first, last))
     }
 
     fn index(&mut self) -> Option<Index> {
@@ -326,7 +332,7 @@ mod tests {
 
     #[test]
     fn not_paths() {
-        for text in ["", "a", "$.", "$[", "$[a]", "$.1a", "$**", "$ x"] {
+        for text in ["", "a", "$.", "$[", "$[a]", "$.1a", "$**", "$ x", "$[3 to 1]", "$[last-1 to last-2]"] {
             assert!(Path::parse(text).is_err(), "{text}");
         }
     }

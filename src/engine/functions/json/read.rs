@@ -5,7 +5,7 @@ use datafusion::common::Result;
 
 use super::super::error::Error;
 use super::super::regexp::like;
-use super::super::signature::{Call, Function, is_text, returns};
+use super::super::signature::{Call, Function, is_binary, is_text, returns};
 use super::document::{Json, write_string};
 use super::path::{Index, Leg, Path};
 use super::table::Single;
@@ -27,8 +27,6 @@ pub fn functions() -> Vec<Function> {
         Function::new("json_overlaps", 2..=2, returns::boolean, overlaps),
         Function::new("json_search", 3.., returns::text, search).json(),
         Function::new("json_quote", 1..=1, returns::text, quote),
-        // What a text is in a comparison with JSON.
-        Function::new("mysql_json_string", 1..=1, returns::text, quote).json(),
         Function::new("json_pretty", 1..=1, returns::text, pretty),
         Function::new("mysql_member_of", 2..=2, returns::boolean, member_of),
     ]
@@ -61,6 +59,9 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// A JSON string without its quotes; any other text as it is.
 fn unquote(call: &Call<'_>) -> Result<ArrayRef> {
+    if !call.kind(0).is_nested() {
+        must_be_text(call)?;
+    }
     let text = call.text(0)?;
     call.try_texts(|row, out| {
         let Some(text) = text.at(row) else { return Ok(None) };
@@ -68,15 +69,18 @@ fn unquote(call: &Call<'_>) -> Result<ArrayRef> {
             out.push_str(text);
             return Ok(Some(()));
         }
-        match Json::parse(text) {
-            Ok(document) => document.write_unquoted(out),
-            Err((reason, position)) => {
-                let function = call.function.to_owned();
-                return Err(Error::InvalidJson { argument: 1, function, reason, position }.into());
-            }
-        }
+        super::read(text, 1, call.function)?.write_unquoted(out);
         Ok(Some(()))
     })
+}
+
+/// Refuses a first argument that is no text, even where it could be converted to one.
+fn must_be_text(call: &Call<'_>) -> Result<(), Error> {
+    match call.kind(0) {
+        text if is_text(text) || text.is_null() => Ok(()),
+        bytes if is_binary(bytes) => Err(Error::JsonCharacterSet),
+        _ => Err(Error::ArgumentType { argument: 1, function: call.function.to_owned() }),
+    }
 }
 
 /// The text of the value at a path, for the cast to the type that the third argument tells.
@@ -89,10 +93,17 @@ fn value(call: &Call<'_>) -> Result<ArrayRef> {
         let Some(path) = paths.at(row)? else { return Ok(None) };
         let value = match documents.at(row) {
             Ok(None) => None,
-            Ok(Some(document)) => said.value(Ok(path.find(&document)))?,
-            Err(error) => said.value(Err(error))?,
+            Ok(Some(document)) => said.value(&path.find(&document))?,
+            Err(error) => {
+                let (code, _) = error.code();
+                let message = error.to_string();
+                let value = said.on_error.value(error)?;
+                // What is no document is told even where something else is answered.
+                call.warn(code, message);
+                value
+            }
         };
-        Ok(value.map(|value| said.write(&value, out)))
+        Ok(value.map(|value| out.push_str(&value)))
     })
 }
 
@@ -107,16 +118,6 @@ fn valid(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn type_name(call: &Call<'_>) -> Result<ArrayRef> {
-    if call.is_json(0) || !is_text(call.kind(0)) {
-        let values = Values::of(call, 0)?;
-        return call.try_texts(|row, out| {
-            if values.raw.is_null(row) {
-                return Ok(None);
-            }
-            out.push_str(values.at(row)?.type_name());
-            Ok(Some(()))
-        });
-    }
     let documents = Documents::of(call, 0)?;
     call.try_texts(|row, out| {
         let Some(document) = documents.at(row)? else { return Ok(None) };
@@ -228,10 +229,11 @@ fn search(call: &Call<'_>) -> Result<ArrayRef> {
         let (Some(document), Some(one)) = (documents.at(row)?, one.at(row)) else { return Ok(None) };
         let Some(pattern) = pattern.at(row) else { return Ok(None) };
         let one = is_one(call, one)?;
-        let escape = match &escape {
-            Some(escape) => escape.at(row).and_then(|escape| escape.chars().next()).unwrap_or('\\'),
-            None => '\\',
-        };
+        let mut escape = escape.as_ref().and_then(|escape| escape.at(row)).unwrap_or_default().chars();
+        let (escape, others) = (escape.next().unwrap_or('\\'), escape.next());
+        if others.is_some() {
+            return Err(Error::Arguments { function: "ESCAPE".to_owned() }.into());
+        }
         let mut roots: Vec<*const Json> = Vec::new();
         for path in &paths {
             let Some(path) = path.at(row)? else { return Ok(None) };
@@ -289,6 +291,10 @@ fn walk(
 }
 
 fn quote(call: &Call<'_>) -> Result<ArrayRef> {
+    must_be_text(call)?;
+    if call.is_json(0) {
+        return Err(Error::ArgumentType { argument: 1, function: call.function.to_owned() }.into());
+    }
     let text = call.text(0)?;
     call.texts(|row, out| {
         write_string(text.at(row)?, out);

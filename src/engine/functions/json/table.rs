@@ -1,8 +1,7 @@
 //! JSON_TABLE: the rows of a document, and the values of their columns.
 //!
 //! The rows come as a list of objects, one for each row, that have the values by the numbers of the columns; what
-//! is missing or NULL is not there. A value was checked against the type of its column, so that a plain cast of
-//! its text follows.
+//! is missing or NULL is not there. A value is the text of one of its column's type, so that a plain cast of it follows.
 
 use std::sync::Arc;
 
@@ -12,10 +11,11 @@ use datafusion::common::Result;
 use serde::{Deserialize, Serialize};
 
 use super::Documents;
+use super::coerce::Fault;
 use super::document::Json;
+use super::kind::Kind;
 use super::path::Path;
-use crate::engine::functions::convert::decimal::Decimal;
-use crate::engine::functions::convert::{LONGEST, read};
+use crate::engine::functions::convert::LONGEST;
 use crate::engine::functions::error::Error;
 use crate::engine::functions::signature::{Call, Function, Types, returns};
 
@@ -23,8 +23,8 @@ use crate::engine::functions::signature::{Call, Function, Types, returns};
 pub fn functions() -> Vec<Function> {
     vec![
         Function::new("mysql_json_rows", 2..=2, list, rows),
-        Function::new("mysql_json_cell", 2..=2, returns::text, |call| cell(call, false)),
-        Function::new("mysql_json_cell_json", 2..=2, returns::text, |call| cell(call, true)).json(),
+        Function::new("mysql_json_cell", 2..=2, returns::text, cell),
+        Function::new("mysql_json_cell_json", 2..=2, returns::text, cell).json(),
     ]
 }
 
@@ -71,34 +71,34 @@ pub enum Column {
     Nested(Rows),
 }
 
-/// What a column can hold.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Kind {
-    /// Any value.
-    Json,
-    /// Texts of so many characters.
-    Text(Option<u64>),
-    /// Whole numbers between two.
-    Integer(i128, i128),
-    /// Numbers of so many digits, so many of them after the point.
-    Decimal(u8, u8),
-    /// Numbers.
-    Double,
-    /// Dates and times of day.
-    Moment,
-    /// Durations.
-    Time,
-}
-
 /// What a column has where it has no value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Otherwise {
     /// NULL.
     Null,
-    /// DEFAULT: a document.
+    /// DEFAULT: a value of the column.
     Default(String),
     /// ERROR.
     Error,
+}
+
+impl Otherwise {
+    /// DEFAULT, in a column that can hold so much; what the column cannot hold is told.
+    pub fn default(value: &Json, kind: &Kind) -> Result<Self, Fault> {
+        match value {
+            Json::Null if !matches!(kind, Kind::Json) => Ok(Self::Null),
+            value => kind.text(value).map(Self::Default),
+        }
+    }
+
+    /// What stands in for the value that there is not, because of an error.
+    pub fn value(&self, error: Error) -> Result<Option<String>, Error> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Error => Err(error),
+            Self::Default(text) => Ok(Some(text.clone())),
+        }
+    }
 }
 
 /// What JSON_VALUE says of its one value.
@@ -114,53 +114,30 @@ pub struct Single {
 
 impl Single {
     /// The value among what the path found in a document; `None` is NULL.
-    pub fn value(&self, found: Result<Vec<&Json>, Error>) -> Result<Option<Json>, Error> {
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => return self.otherwise(&self.on_error, error),
-        };
-        match found.as_slice() {
-            [] => self.otherwise(&self.on_empty, Error::JsonValueMissing),
-            [Json::Null] if !matches!(self.kind, Kind::Json) => Ok(None),
-            [value] if self.kind.taken(value).is_some() => Ok(self.kind.taken(value)),
-            _ => self.otherwise(&self.on_error, Error::JsonValue),
-        }
-    }
-
-    fn otherwise(&self, otherwise: &Otherwise, error: Error) -> Result<Option<Json>, Error> {
-        otherwise.value(&self.kind, error)
-    }
-
-    /// Writes a value for the cast that follows.
-    pub fn write(&self, value: &Json, out: &mut String) {
-        match (&self.kind, value) {
-            (Kind::Json, value) => value.write(out),
-            (Kind::Text(_), Json::Bool(value)) => out.push_str(if *value { "true" } else { "false" }),
-            (_, Json::Bool(value)) => out.push(if *value { '1' } else { '0' }),
-            (_, value) => value.write_unquoted(out),
+    pub fn value(&self, found: &[&Json]) -> Result<Option<String>, Error> {
+        match found {
+            [] => self.on_empty.value(Error::JsonValueMissing),
+            [Json::Null] => Ok(None),
+            [value] => match self.kind.text(value) {
+                Ok(text) if self.kind.takes(value) => Ok(Some(text)),
+                _ => self
+                    .on_error
+                    .value(Error::OutOfRange { kind: self.kind.name(), expression: "json_value".to_owned() }),
+            },
+            _ => self.on_error.value(Error::JsonValue),
         }
     }
 }
 
-impl Otherwise {
-    fn value(&self, kind: &Kind, error: Error) -> Result<Option<Json>, Error> {
-        match self {
-            Self::Null => Ok(None),
-            Self::Error => Err(error),
-            Self::Default(text) => Ok(Json::parse(text).ok().and_then(|value| kind.taken(&value))),
-        }
-    }
-}
-
-/// The values of a row by the numbers of their columns.
-type Row = Vec<(usize, Json)>;
+/// The values of a row by the numbers of their columns, each as the text that its type reads.
+type Row = Vec<(usize, String)>;
 
 fn list(_: &Types<'_>) -> Result<DataType> {
     Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Utf8View, true))))
 }
 
 fn rows(call: &Call<'_>) -> Result<ArrayRef> {
-    let documents = Documents { function: "json_table", ..Documents::of(call, 0)? };
+    let documents = Documents::of(call, 0)?;
     let said = call.text(1)?;
     let table = match said.at(0).map(serde_json::from_str::<Rows>) {
         Some(Ok(rows)) => Table::of(&rows)?,
@@ -176,8 +153,8 @@ fn rows(call: &Call<'_>) -> Result<ArrayRef> {
         let mut bytes = 0;
         for row in table.rows(&document)? {
             text.clear();
-            Json::object(row.into_iter().map(|(index, value)| (index.to_string(), value)).collect())
-                .write(&mut text);
+            let members = row.into_iter().map(|(index, value)| (index.to_string(), Json::String(value)));
+            Json::object(members.collect()).write(&mut text);
             bytes += text.len();
             if bytes > LONGEST {
                 let feature = "JSON_TABLE with so many rows of one document".to_owned();
@@ -239,22 +216,20 @@ fn value(
     column: &Column,
     place: &Json,
     number: usize,
-) -> Result<Option<(usize, Json)>, Error> {
+) -> Result<Option<(usize, String)>, Error> {
     let found = path.map(|path| path.find(place)).unwrap_or_default();
     match column {
-        Column::Number { index } => Ok(Some((*index, Json::Int(number as i64)))),
-        Column::Exists { index, .. } => Ok(Some((*index, Json::Int(i64::from(!found.is_empty()))))),
+        Column::Number { index } => Ok(Some((*index, number.to_string()))),
+        Column::Exists { index, .. } => Ok(Some((*index, u8::from(!found.is_empty()).to_string()))),
         Column::Value { index, name, kind, on_empty, on_error, .. } => {
             let value = match found.as_slice() {
-                [] => on_empty.value(kind, Error::JsonTableMissing { column: name.clone() })?,
+                [] => on_empty.value(Error::JsonTableMissing { column: name.clone() })?,
                 // NULL is NULL in every type but JSON.
                 [Json::Null] if !matches!(kind, Kind::Json) => None,
-                [value] if kind.taken(value).is_some() => kind.taken(value),
-                // Several values are one only as JSON.
-                several if several.len() > 1 && matches!(kind, Kind::Json) => {
-                    Some(Json::Array(several.iter().map(|value| (*value).clone()).collect()))
-                }
-                _ => on_error.value(kind, Error::JsonTableValue { column: name.clone() })?,
+                found => match kind.one(found) {
+                    Ok(text) => Some(text),
+                    Err(fault) => on_error.value(refused(fault, kind, name))?,
+                },
             };
             Ok(value.map(|value| (*index, value)))
         }
@@ -262,94 +237,22 @@ fn value(
     }
 }
 
-impl Kind {
-    /// The value as a column of the type has it.
-    fn taken(&self, value: &Json) -> Option<Json> {
-        match (self, value) {
-            (Self::Integer(..), Json::Double(number)) if self.holds(value) => {
-                Some(Json::Double(number.round()))
-            }
-            (Self::Integer(..), Json::Decimal(number)) if self.holds(value) => {
-                number.rescaled(0).map(Json::Decimal)
-            }
-            _ => self.holds(value).then(|| value.clone()),
-        }
-    }
-
-    /// Whether the value is one of the type, without loss but of digits after the point.
-    fn holds(&self, value: &Json) -> bool {
-        if matches!(self, Self::Json) {
-            return true;
-        }
-        let mut text = String::new();
-        match value {
-            Json::Array(_) | Json::Object(_) => return false,
-            Json::Null => return true,
-            Json::Bool(value) if !matches!(self, Self::Text(_)) => text.push(if *value { '1' } else { '0' }),
-            value => value.write_unquoted(&mut text),
-        }
-        match self {
-            Self::Json => true,
-            Self::Text(most) => {
-                most.is_none_or(|most| text.chars().count() <= usize::try_from(most).unwrap_or(usize::MAX))
-            }
-            Self::Double => Decimal::parse(&text).1 || text.trim().parse::<f64>().is_ok_and(f64::is_finite),
-            Self::Integer(least, most) => match Decimal::parse(&text) {
-                (number, true) => number.rescaled(0).is_some_and(|number| {
-                    number.value.to_i128().is_some_and(|number| (*least..=*most).contains(&number))
-                }),
-                _ => false,
-            },
-            Self::Decimal(precision, scale) => match Decimal::parse(&text) {
-                (number, true) => number
-                    .rescaled(*scale as i8)
-                    .is_some_and(|number| number.whole_digits() <= precision.saturating_sub(*scale)),
-                _ => false,
-            },
-            Self::Moment => read::Read::datetime(&text).is_some(),
-            Self::Time => read::read_time(&text).is_some_and(|(_, clean)| clean),
-        }
+/// Why a column does not hold what was found.
+fn refused(fault: Option<Fault>, kind: &Kind, column: &str) -> Error {
+    let column = column.to_owned();
+    match (fault, kind.number()) {
+        (None, _) => Error::JsonTableValue { column },
+        (Some(Fault::Invalid), Some(kind)) => Error::JsonCast { kind, column },
+        (Some(_), _) => Error::JsonTableRange { column },
     }
 }
 
-/// The value of a column: as JSON, or as the text that its type reads.
-fn cell(call: &Call<'_>, json: bool) -> Result<ArrayRef> {
+/// The value of a column, as the text that its type reads.
+fn cell(call: &Call<'_>) -> Result<ArrayRef> {
     let (row, column) = (call.text(0)?, call.text(1)?);
     call.texts(|index, out| {
         let row = Json::parse(row.at(index)?).ok()?;
-        match row.member(column.at(index)?)? {
-            value if json => value.write(out),
-            Json::Null => return None,
-            Json::Bool(value) => out.push(if *value { '1' } else { '0' }),
-            value => value.write_unquoted(out),
-        }
+        row.member(column.at(index)?)?.write_unquoted(out);
         Some(())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_of_types() {
-        fn check(kind: Kind, document: &str, expected: bool) {
-            assert_eq!(kind.holds(&Json::parse(document).unwrap()), expected, "{kind:?} {document}");
-        }
-        check(Kind::Json, "[1]", true);
-        check(Kind::Text(Some(2)), "\"ab\"", true);
-        check(Kind::Text(Some(2)), "\"abc\"", false);
-        check(Kind::Text(None), "{}", false);
-        check(Kind::Integer(-128, 127), "127", true);
-        check(Kind::Integer(-128, 127), "128", false);
-        check(Kind::Integer(-128, 127), "\"12\"", true);
-        check(Kind::Integer(-128, 127), "\"12a\"", false);
-        check(Kind::Integer(-128, 127), "true", true);
-        check(Kind::Decimal(4, 2), "99.994", true);
-        check(Kind::Decimal(4, 2), "100", false);
-        check(Kind::Double, "1e300", true);
-        check(Kind::Double, "\"x\"", false);
-        check(Kind::Moment, "\"2026-11-22 10:11:12\"", true);
-        check(Kind::Moment, "\"yesterday\"", false);
-    }
 }
