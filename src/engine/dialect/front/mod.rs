@@ -321,7 +321,10 @@ impl Front<'_> {
     }
 
     fn refuse_write(&self, command: &str) -> Result<Box<Query>> {
-        Err(Error::NotSupported(format!("{command} after WITH")))
+        match self.place {
+            Some(_) => Err(Error::Invalid("a view is made of a query".to_owned())),
+            None => Err(Error::NotSupported(format!("{command} after WITH"))),
+        }
     }
 
     fn explain(&mut self) -> Read<Statement> {
@@ -338,7 +341,7 @@ impl Front<'_> {
                 "TRADITIONAL" | "DEFAULT" => ExplainFormat::Traditional,
                 "TREE" => ExplainFormat::Tree,
                 "JSON" => ExplainFormat::Json,
-                _ => return Err(Error::Invalid(format!("Unknown EXPLAIN format name: '{name}'")).into()),
+                _ => return Err(Error::ExplainFormat(name).into()),
             };
         } else if !analyze && (self.accept("EXTENDED") || self.accept("PARTITIONS")) {
             // Both told more in old versions and tell nothing now.

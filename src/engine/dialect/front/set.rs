@@ -17,22 +17,24 @@ impl Front<'_> {
             return Ok(Statement::Refused { command: "SET PASSWORD".to_owned(), table: None });
         }
         let mut assignments = Vec::new();
-        let mut global = false;
+        let mut scope = None;
         loop {
             if let Some(word) = ["GLOBAL", "PERSIST", "PERSIST_ONLY", "SESSION", "LOCAL"]
                 .into_iter()
                 .find(|word| self.accept(word))
             {
-                global = !matches!(word, "SESSION" | "LOCAL");
+                scope = Some(!matches!(word, "SESSION" | "LOCAL"));
             }
-            self.assignments(global, &mut assignments)?;
+            self.assignments(scope, &mut assignments)?;
             if !self.parser.consume_token(&Token::Comma) {
                 return Ok(Statement::Set(assignments));
             }
         }
     }
 
-    fn assignments(&mut self, global: bool, assignments: &mut Vec<Assignment>) -> Read<()> {
+    /// `scope` tells whether they are global, if a word says so.
+    fn assignments(&mut self, scope: Option<bool>, assignments: &mut Vec<Assignment>) -> Read<()> {
+        let global = scope.unwrap_or(false);
         let Token::Word(word) = self.parser.peek_token_ref().token.clone() else { return self.unexpected() };
         let next_assigns =
             matches!(self.parser.peek_nth_token_ref(1).token, Token::Eq | Token::Assignment | Token::Period);
@@ -41,7 +43,7 @@ impl Front<'_> {
             self.assign()?;
             assignments.push(match name.strip_prefix('@') {
                 Some(system) => {
-                    let (global, name) = scope(system);
+                    let (global, name) = scoped(system);
                     Assignment::System { global, name, value: self.value()? }
                 }
                 None => Assignment::User { name: name.to_lowercase(), value: self.expression()? },
@@ -57,7 +59,11 @@ impl Front<'_> {
                     self.expect("SET")?;
                     assignments.push(self.character_set()?);
                 }
-                "TRANSACTION" => self.transaction(global, assignments)?,
+                "TRANSACTION" => match scope {
+                    Some(global) => self.transaction(global, assignments)?,
+                    // It is for the next transaction only, and none has an effect.
+                    None => self.transaction(false, &mut Vec::new())?,
+                },
                 "ROLE" | "RESOURCE" => {
                     self.skip_rest();
                     assignments.push(Assignment::Nothing);
@@ -171,7 +177,7 @@ impl Front<'_> {
 }
 
 /// The scope and the name in `global.x`, `session.x`, `x`.
-fn scope(name: &str) -> (bool, String) {
+fn scoped(name: &str) -> (bool, String) {
     let name = name.to_lowercase();
     match name.split_once('.') {
         Some(("global" | "persist" | "persist_only", name)) => (true, name.to_owned()),
