@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::{col, ident, lit};
 
-use crate::engine::functions::operator::compare::{comparable, type_of};
+use crate::engine::functions::operator::compare::{comparable, is_json, json_key, type_of};
 
 /// The name of the only column of the values that are compared with.
 const VALUE: &str = "value";
@@ -170,6 +170,9 @@ impl Values {
         let (qualifier, field) = inner.schema().qualified_field(0);
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
         let (operand, column) = match type_of(&operand, schema) {
+            Some(_) if is_json(&operand, schema) || is_json(&column, inner.schema()) => {
+                (json_key(operand)?, json_key(column)?)
+            }
             Some(operand_type) => {
                 let (operand, column) = comparable(operand, column, (&operand_type, field.data_type()))?;
                 let types = (operand.get_type(schema)?, column.get_type(inner.schema())?);

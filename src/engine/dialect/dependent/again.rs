@@ -6,6 +6,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::{Distinct, Expr, ExprSchemable, LogicalPlan};
 
 use super::down::NUMBER;
+use crate::engine::functions::nullable::is_volatile;
 
 /// Whether its rows are the same, as a set whose members are told apart by all their columns.
 pub fn is_same(plan: &LogicalPlan) -> Result<bool> {
@@ -37,7 +38,7 @@ fn is_same_from(node: &LogicalPlan) -> Result<bool> {
         }
         _ => true,
     };
-    Ok(same && !node.expressions().iter().any(Expr::is_volatile))
+    Ok(same && !node.expressions().iter().any(is_volatile))
 }
 
 /// Whether an aggregate is the same in whatever order its rows come. Sums of floating-point numbers are not.
@@ -45,7 +46,8 @@ fn is_same_in_any_order(value: &Expr, data_type: &DataType) -> bool {
     let Expr::AggregateFunction(call) = value.clone().unalias() else { return false };
     match call.func.name() {
         // The first value is that of an outer row, which has one, or that of the only row.
-        "count" | "min" | "max" | "first_value" | "bit_and" | "bit_or" | "bit_xor" => true,
+        "count" | "min" | "max" | "mysql_json_min" | "mysql_json_max" | "first_value" | "bit_and"
+        | "bit_or" | "bit_xor" => true,
         "sum" | "avg" => data_type.is_integer() || data_type.is_decimal(),
         _ => false,
     }

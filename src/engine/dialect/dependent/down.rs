@@ -4,17 +4,18 @@
 //! aggregate makes groups of each outer row's rows. Where outer rows must survive for which the subquery has
 //! none, nothing is dropped: the column [`FOUND`] tells which rows count, and the others are there in vain.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchemaRef, NullHandling, Result, not_impl_err};
 use datafusion::functions_aggregate::expr_fn::first_value;
 use datafusion::functions_window::expr_fn::row_number;
-use datafusion::logical_expr::expr::WindowFunction;
+use datafusion::logical_expr::expr::{Cast, WindowFunction};
 use datafusion::logical_expr::utils::{conjunction, merge_schema};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, EmptyRelation, Expr, ExprFunctionExt, FetchType, Join, JoinType, Limit, LogicalPlan,
-    LogicalPlanBuilder, SkipType, Sort, SortExpr, Union, Unnest, Window, when,
+    Aggregate, Distinct, EmptyRelation, Expr, ExprFunctionExt, FetchType, GroupingSet, Join, JoinType, Limit,
+    LogicalPlan, LogicalPlanBuilder, SkipType, Sort, SortExpr, Union, Unnest, Window, when,
 };
 use datafusion::prelude::{ident, lit};
 
@@ -142,15 +143,17 @@ impl Dependent {
 
     /// Groups rows by their outer row, and within it by what else is said.
     pub fn group(&self, plan: LogicalPlan, by: Vec<Expr>, aggregates: Vec<Expr>) -> Result<LogicalPlan> {
-        let (row, others): (Vec<Column>, Vec<Column>) =
-            self.rows.schema().columns().into_iter().partition(|column| column.name == ROW);
-        let same = others.into_iter().map(|column| {
+        let keys = std::iter::once(self.row()).chain(by);
+        LogicalPlanBuilder::from(plan).aggregate(keys, aggregates.into_iter().chain(self.same()))?.build()
+    }
+
+    /// The outer columns of a group of rows that are for one outer row; they are the same in all of them.
+    fn same(&self) -> impl Iterator<Item = Expr> {
+        let others = self.rows.schema().columns().into_iter().filter(|column| column.name != ROW);
+        others.map(|column| {
             let name = column.name.clone();
             first_value(Expr::Column(column), Vec::new()).alias_qualified(Some(OUTER), name)
-        });
-        let keys = row.into_iter().map(Expr::Column).chain(by);
-        let aggregates = aggregates.into_iter().chain(same);
-        LogicalPlanBuilder::from(plan).aggregate(keys, aggregates)?.build()
+        })
     }
 
     fn renamed(&self, column: &Column) -> Option<Column> {
@@ -200,6 +203,9 @@ impl Dependent {
             // The order is lost with the next node, but for LIMIT, which looks for it.
             LogicalPlan::Sort(Sort { input, fetch: None, .. }) => self.down(input, misses),
             LogicalPlan::Limit(limit) => self.limit(limit, misses),
+            LogicalPlan::Aggregate(aggregate) if scope::makes_sets(aggregate) => {
+                self.with_misses(self.grouping_sets(aggregate, plan)?, plan, misses)
+            }
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, plan, misses),
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let columns = input.schema().columns().into_iter().map(Expr::Column).collect();
@@ -208,6 +214,9 @@ impl Dependent {
             }
             LogicalPlan::Window(window) => self.window(window, plan, misses),
             LogicalPlan::Union(union) => self.union(union, plan, misses),
+            LogicalPlan::Join(join) if scope::is_matched(join) => {
+                self.with_misses(self.matched(join, plan)?, plan, misses)
+            }
             LogicalPlan::Join(join) => self.join(join, plan, misses),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest, misses),
             other => not_impl_err!(
@@ -319,9 +328,6 @@ impl Dependent {
     }
 
     fn aggregate(&self, aggregate: &Aggregate, plan: &LogicalPlan, misses: Misses) -> Result<Down> {
-        if aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_))) {
-            return not_impl_err!("WITH ROLLUP in a subquery with outer columns");
-        }
         // One row for all rows there is also where there are none.
         let total = aggregate.group_expr.is_empty();
         let kept = total || misses == Misses::Kept;
@@ -355,6 +361,45 @@ impl Dependent {
         let columns: Vec<Expr> = self.columns().chain(columns).chain(found).collect();
         let plan = LogicalPlanBuilder::from(grouped).project(columns)?.build()?;
         Ok(Down { plan, one: total, exact: total || down.exact })
+    }
+
+    /// WITH ROLLUP: each of its groups is one of each outer row's rows.
+    fn grouping_sets(&self, aggregate: &Aggregate, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        let [Expr::GroupingSet(GroupingSet::Rollup(keys))] = aggregate.group_expr.as_slice() else {
+            return not_impl_err!("grouping sets in a subquery with outer columns");
+        };
+        let name = |index: usize| format!("__part_{index}");
+        let down = self.down(&aggregate.input, Misses::Dropped)?;
+        let mut columns: Vec<Expr> = down.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        for (index, key) in keys.iter().enumerate() {
+            columns.push(self.expression(key.clone().unalias(), plan)?.alias(name(index)));
+        }
+        let set = |width: usize| std::iter::once(self.row()).chain((0..width).map(|key| ident(name(key))));
+        let sets = (0..=keys.len()).rev().map(|width| set(width).collect()).collect();
+        let mut values = Vec::new();
+        for (index, value) in aggregate.aggr_expr.iter().enumerate() {
+            let value = self.expression(value.clone().unalias(), plan)?;
+            values.push(value.alias(name(keys.len() + index)));
+        }
+        let sets = Expr::GroupingSet(GroupingSet::GroupingSets(sets));
+        let grouped = LogicalPlanBuilder::from(down.plan)
+            .project(columns)?
+            .aggregate(vec![sets], values.into_iter().chain(self.same()))?
+            .build()?;
+        // Behind the keys stands the number of the set; the outer row, which all sets have, does not change it.
+        let outputs = plan.schema().iter().enumerate().map(|(index, (relation, field))| {
+            let value = match index.cmp(&keys.len()) {
+                Ordering::Less => ident(name(index)),
+                Ordering::Equal => {
+                    let number = Box::new(ident(Aggregate::INTERNAL_GROUPING_ID));
+                    Expr::Cast(Cast::new(number, field.data_type().clone()))
+                }
+                Ordering::Greater => ident(name(index - 1)),
+            };
+            value.alias_qualified(relation.cloned(), field.name())
+        });
+        let outputs: Vec<Expr> = self.columns().chain(outputs).collect();
+        LogicalPlanBuilder::from(grouped).project(outputs)?.build()
     }
 
     fn window(&self, window: &Window, plan: &LogicalPlan, misses: Misses) -> Result<Down> {
@@ -422,10 +467,7 @@ impl Dependent {
         let second = match self.depends(second) {
             true => {
                 conditions.push(self.row().eq(ident(ROW_AGAIN)));
-                let own = second.schema().columns().into_iter().map(Expr::Column);
-                let again = self.down(second, Misses::Dropped)?.plan;
-                let columns = own.chain([self.row().alias(ROW_AGAIN)]);
-                Arc::new(LogicalPlanBuilder::from(again).project(columns)?.build()?)
+                Arc::new(self.other_side(second)?)
             }
             false => Arc::clone(second),
         };
@@ -448,6 +490,54 @@ impl Dependent {
         let own = plan.schema().columns().into_iter().map(Expr::Column);
         let plan = joined.project(self.columns().chain(own).chain([found]))?.build()?;
         Ok(Down { plan, one: false, exact: false })
+    }
+
+    /// The rows of a side of a join, which have their outer row's number only.
+    fn other_side(&self, side: &LogicalPlan) -> Result<LogicalPlan> {
+        let own = side.schema().columns().into_iter().map(Expr::Column);
+        let down = self.down(side, Misses::Dropped)?.plan;
+        LogicalPlanBuilder::from(down).project(own.chain([self.row().alias(ROW_AGAIN)]))?.build()
+    }
+
+    /// INTERSECT and EXCEPT: rows are looked for among those of the same outer row.
+    fn matched(&self, join: &Join, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        let left = self.down(&join.left, Misses::Dropped)?.plan;
+        let mut on = join.on.clone();
+        let right = match self.depends(&join.right) {
+            true => {
+                on.push((self.row(), ident(ROW_AGAIN)));
+                Arc::new(self.other_side(&join.right)?)
+            }
+            false => Arc::clone(&join.right),
+        };
+        let filter = join.filter.clone().map(|filter| self.expression(filter, plan)).transpose()?;
+        let Join { join_type, join_constraint, null_equality, null_aware, .. } = *join;
+        let matched = Join::try_new(
+            Arc::new(left),
+            right,
+            on,
+            filter,
+            join_type,
+            join_constraint,
+            null_equality,
+            null_aware,
+        )?;
+        Ok(LogicalPlan::Join(matched))
+    }
+
+    /// The rows that a node has, and where misses are kept the outer rows for which it has none.
+    fn with_misses(&self, found: LogicalPlan, node: &LogicalPlan, misses: Misses) -> Result<Down> {
+        if misses == Misses::Dropped {
+            return Ok(Down { plan: found, one: false, exact: false });
+        }
+        let own: Vec<Expr> = node.schema().columns().into_iter().map(Expr::Column).collect();
+        let marks = [self.row().alias(ROW_AGAIN), lit(true).alias(FOUND)];
+        let found = LogicalPlanBuilder::from(found).project(own.iter().cloned().chain(marks))?.build()?;
+        let plan = LogicalPlanBuilder::from(self.rows.clone())
+            .join_on(found, JoinType::Left, [self.row().eq(ident(ROW_AGAIN))])?
+            .project(self.columns().chain(own).chain([ident(FOUND)]))?
+            .build()?;
+        Ok(Down { plan, one: false, exact: true })
     }
 
     /// Lists as rows; where rows must survive, what has no items has one that is NULL.

@@ -8,7 +8,7 @@
 
 mod again;
 mod down;
-mod scope;
+pub mod scope;
 
 use std::sync::Arc;
 

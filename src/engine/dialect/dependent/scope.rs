@@ -6,7 +6,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr::{Exists, InSubquery, SetComparison};
 use datafusion::logical_expr::utils::{merge_schema, split_conjunction};
-use datafusion::logical_expr::{BinaryExpr, Expr, FetchType, LogicalPlan, Operator, SkipType, Subquery};
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Expr, FetchType, Join, JoinType, LogicalPlan, Operator, SkipType, Subquery,
+};
 use std::sync::Arc;
 
 /// How a subquery depends on an outer query.
@@ -47,12 +49,25 @@ pub fn forks(plan: &LogicalPlan, outer: &DFSchema) -> bool {
     plan.exists(|node| {
         Ok(match node {
             LogicalPlan::Union(_) => uses(node, outer),
+            // Outer rows for which they have none are read once more.
+            LogicalPlan::Aggregate(aggregate) if makes_sets(aggregate) => uses(node, outer),
+            LogicalPlan::Join(join) if is_matched(join) => uses(node, outer),
             LogicalPlan::Join(_) => node.inputs().iter().filter(|input| depends(input)).count() > 1,
             LogicalPlan::Subquery(lateral) => forks(&lateral.subquery, outer),
             _ => false,
         })
     })
     .unwrap_or(true)
+}
+
+/// Whether an aggregate is one WITH ROLLUP.
+pub fn makes_sets(aggregate: &Aggregate) -> bool {
+    aggregate.group_expr.iter().any(|key| matches!(key, Expr::GroupingSet(_)))
+}
+
+/// Whether a join only looks whether there is a row: INTERSECT and EXCEPT.
+pub fn is_matched(join: &Join) -> bool {
+    matches!(join.join_type, JoinType::LeftSemi | JoinType::LeftAnti)
 }
 
 /// `own` are the columns that subqueries inside of the expression see first.
@@ -85,7 +100,8 @@ fn nested_uses(plan: &LogicalPlan, outer: &DFSchema, own: &DFSchema) -> bool {
     found
 }
 
-fn subquery_of(expression: &Expr) -> Option<&Subquery> {
+/// The subquery that an expression is.
+pub fn subquery_of(expression: &Expr) -> Option<&Subquery> {
     match expression {
         Expr::ScalarSubquery(subquery)
         | Expr::Exists(Exists { subquery, .. })
@@ -112,18 +128,31 @@ pub fn replace(
             None => Transformed::no(part),
         }),
         // For a subquery inside it stays an outer column.
-        Expr::ScalarSubquery(subquery) => {
-            Ok(replace_in(subquery, own, column)?.update_data(Expr::ScalarSubquery))
-        }
-        Expr::Exists(Exists { subquery, negated }) => Ok(replace_in(subquery, own, column)?
-            .update_data(|subquery| Expr::Exists(Exists { subquery, negated }))),
-        Expr::InSubquery(InSubquery { expr, subquery, negated }) => Ok(replace_in(subquery, own, column)?
-            .update_data(|subquery| Expr::InSubquery(InSubquery { expr, subquery, negated }))),
-        other => Ok(Transformed::no(other)),
+        other => in_subquery(other, |subquery| replace_in(subquery, own, column)),
     })
 }
 
-fn replace_in(
+/// An expression with another subquery, if it is one.
+pub fn in_subquery(
+    expression: Expr,
+    change: impl FnOnce(Subquery) -> Result<Transformed<Subquery>>,
+) -> Result<Transformed<Expr>> {
+    Ok(match expression {
+        Expr::ScalarSubquery(subquery) => change(subquery)?.update_data(Expr::ScalarSubquery),
+        Expr::Exists(Exists { subquery, negated }) => {
+            change(subquery)?.update_data(|subquery| Expr::Exists(Exists { subquery, negated }))
+        }
+        Expr::InSubquery(InSubquery { expr, subquery, negated }) => {
+            change(subquery)?.update_data(|subquery| Expr::InSubquery(InSubquery { expr, subquery, negated }))
+        }
+        Expr::SetComparison(SetComparison { expr, subquery, op, quantifier }) => change(subquery)?
+            .update_data(|subquery| Expr::SetComparison(SetComparison { expr, subquery, op, quantifier })),
+        other => Transformed::no(other),
+    })
+}
+
+/// A subquery with other columns for those of the outer query; `own` are those of the node where it stands.
+pub fn replace_in(
     subquery: Subquery,
     own: &DFSchema,
     column: &impl Fn(&Column) -> Option<Column>,
