@@ -1,28 +1,36 @@
 //! Aggregates under MySQL's names: DataFusion's where the meaning is the same; the bit aggregates and those that
-//! collect (in [`super::collect`]) are ours. The dialect converts their arguments to what is aggregated.
+//! collect (in [`super::collect`]) are ours, and so is what moves with a window (in [`super::sliding`]). The dialect
+//! converts their arguments to what is aggregated.
 
+use std::ops::{BitAnd, BitOr, BitXor};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Field, FieldRef, UInt64Type};
-use datafusion::common::{Result, ScalarValue, internal_err};
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, UInt64Type};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate as datafusion_aggregates;
+use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, GroupsAccumulator, Operator, ReversedUDAF,
+    SetMonotonicity, Signature, StatisticsArgs, Volatility,
 };
 
 use super::collect;
+use super::error::Error;
+use super::signature::is_binary;
+use super::sliding::{Growing, Measure, Moving};
+use super::telling::telling;
 
 /// All aggregates.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
     use datafusion_aggregates::{
         any_value, average, count, first_last, grouping, min_max, nth_value, stddev, sum, variance,
     };
-    let spread = |name, aliases: &[&str], of: Arc<AggregateUDF>| {
-        Arc::new(AggregateUDF::from(Spread {
-            name,
+    let spread = |measure: Spread, aliases: &[&str], of: Arc<AggregateUDF>| {
+        Arc::new(AggregateUDF::from(SpreadOf {
+            measure,
             aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
             of,
             signature: Signature::user_defined(Volatility::Immutable),
@@ -31,10 +39,10 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
     let bits = |name, operation| Arc::new(AggregateUDF::from(Bits::new(name, operation)));
     let mut functions = vec![
         count::count_udaf(),
-        sum::sum_udaf(),
+        Arc::new(AggregateUDF::from(Sum { of: sum::sum_udaf() })),
         average::avg_udaf(),
-        min_max::min_udaf(),
-        min_max::max_udaf(),
+        telling(min_max::min_udaf()),
+        telling(min_max::max_udaf()),
         any_value::any_value_udaf(),
         grouping::grouping_udaf(),
         // Window functions' siblings, which DataFusion's planner looks up by name.
@@ -42,10 +50,18 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
         first_last::last_value_udaf(),
         nth_value::nth_value_udaf(),
         // MySQL's STD and STDDEV are those of the population, DataFusion's of the sample.
-        spread("stddev_pop", &["std", "stddev"], stddev::stddev_pop_udaf()),
-        spread("stddev_samp", &[], stddev::stddev_udaf()),
-        spread("var_pop", &["variance"], variance::var_pop_udaf()),
-        spread("var_samp", &[], variance::var_samp_udaf()),
+        spread(
+            Spread { name: "stddev_pop", sample: false, root: true },
+            &["std", "stddev"],
+            stddev::stddev_pop_udaf(),
+        ),
+        spread(Spread { name: "stddev_samp", sample: true, root: true }, &[], stddev::stddev_udaf()),
+        spread(
+            Spread { name: "var_pop", sample: false, root: false },
+            &["variance"],
+            variance::var_pop_udaf(),
+        ),
+        spread(Spread { name: "var_samp", sample: true, root: false }, &[], variance::var_samp_udaf()),
         bits("bit_and", Operation::And),
         bits("bit_or", Operation::Or),
         bits("bit_xor", Operation::Xor),
@@ -54,18 +70,154 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
     functions
 }
 
-/// A measure of spread: DataFusion's, of the argument as a DOUBLE.
+/// SUM: DataFusion's, but for DOUBLEs in windows that move.
 #[derive(Debug, PartialEq, Eq, Hash)]
+struct Sum {
+    of: Arc<AggregateUDF>,
+}
+
+impl AggregateUDFImpl for Sum {
+    fn name(&self) -> &str {
+        self.of.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        self.of.signature()
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.of.return_type(types)
+    }
+
+    fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        self.of.state_fields(arguments)
+    }
+
+    fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        self.of.accumulator(arguments)
+    }
+
+    fn groups_accumulator_supported(&self, arguments: AccumulatorArgs) -> bool {
+        self.of.groups_accumulator_supported(arguments)
+    }
+
+    fn create_groups_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        self.of.create_groups_accumulator(arguments)
+    }
+
+    fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        match arguments.return_field.data_type() {
+            DataType::Float64 => Ok(Box::new(Moving::new(Total))),
+            // Exact numbers can be subtracted again.
+            _ => self.of.create_sliding_accumulator(arguments),
+        }
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.of.order_sensitivity()
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        self.of.reverse_udf()
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.of.inner().set_monotonicity(data_type)
+    }
+
+    fn value_from_stats(&self, arguments: &StatisticsArgs) -> Option<ScalarValue> {
+        self.of.value_from_stats(arguments)
+    }
+
+    fn simplify_expr_op_literal(
+        &self,
+        call: &AggregateFunction,
+        argument: &Expr,
+        operator: Operator,
+        literal: &Expr,
+        argument_is_left: bool,
+    ) -> Result<Option<Expr>> {
+        self.of.simplify_expr_op_literal(call, argument, operator, literal, argument_is_left)
+    }
+}
+
+/// The sum of DOUBLEs.
+#[derive(Debug)]
+struct Total;
+
+impl Measure for Total {
+    type State = f64;
+
+    fn of(&self, values: &ArrayRef, row: usize) -> f64 {
+        // A sum begins with zero: that of -0 is 0.
+        0.0 + values.as_primitive::<Float64Type>().value(row)
+    }
+
+    fn together(&self, earlier: &f64, later: &f64) -> Result<f64> {
+        Ok(earlier + later)
+    }
+
+    fn answer(&self, total: Option<&f64>) -> Result<ScalarValue> {
+        Ok(ScalarValue::Float64(total.copied()))
+    }
+}
+
+/// A measure of how far DOUBLEs lie from their mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Spread {
     name: &'static str,
+    /// Of a sample, or of all there is.
+    sample: bool,
+    /// The deviation, or its square.
+    root: bool,
+}
+
+/// How many values there are, their mean, and the sum of the squares of their distances to it.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Measure for Spread {
+    type State = Moments;
+
+    fn of(&self, values: &ArrayRef, row: usize) -> Moments {
+        Moments { count: 1.0, mean: values.as_primitive::<Float64Type>().value(row), squares: 0.0 }
+    }
+
+    /// After Chan, Golub and LeVeque.
+    fn together(&self, earlier: &Moments, later: &Moments) -> Result<Moments> {
+        let count = earlier.count + later.count;
+        let apart = later.mean - earlier.mean;
+        Ok(Moments {
+            count,
+            mean: earlier.mean + apart * later.count / count,
+            squares: earlier.squares + later.squares + apart * apart * earlier.count * later.count / count,
+        })
+    }
+
+    fn answer(&self, moments: Option<&Moments>) -> Result<ScalarValue> {
+        let free = |moments: &Moments| moments.count - if self.sample { 1.0 } else { 0.0 };
+        let variance =
+            moments.filter(|moments| free(moments) > 0.0).map(|moments| moments.squares / free(moments));
+        Ok(ScalarValue::Float64(if self.root { variance.map(f64::sqrt) } else { variance }))
+    }
+}
+
+/// A measure of spread: DataFusion's, of the argument as a DOUBLE, but for windows that move.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct SpreadOf {
+    measure: Spread,
     aliases: Vec<String>,
     of: Arc<AggregateUDF>,
     signature: Signature,
 }
 
-impl AggregateUDFImpl for Spread {
+impl AggregateUDFImpl for SpreadOf {
     fn name(&self) -> &str {
-        self.name
+        self.measure.name
     }
 
     fn aliases(&self) -> &[String] {
@@ -77,7 +229,7 @@ impl AggregateUDFImpl for Spread {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        one_argument(self.name, types)
+        one_argument(self.measure.name, types)
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -100,8 +252,8 @@ impl AggregateUDFImpl for Spread {
         self.of.create_groups_accumulator(arguments)
     }
 
-    fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        self.of.create_sliding_accumulator(arguments)
+    fn create_sliding_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Moving::new(self.measure)))
     }
 }
 
@@ -109,7 +261,7 @@ impl AggregateUDFImpl for Spread {
 fn one_argument(name: &str, types: &[DataType]) -> Result<Vec<DataType>> {
     match types.len() {
         1 => Ok(types.to_vec()),
-        _ => Err(super::error::Error::ParameterCount { function: name.to_owned() }.into()),
+        _ => Err(Error::ParameterCount { function: name.to_owned() }.into()),
     }
 }
 
@@ -121,7 +273,17 @@ enum Operation {
     Xor,
 }
 
-/// BIT_AND, BIT_OR, BIT_XOR: of no values they are the neutral value, never NULL.
+impl Operation {
+    fn of<T: BitAnd<Output = T> + BitOr<Output = T> + BitXor<Output = T>>(self, left: T, right: T) -> T {
+        match self {
+            Self::And => left & right,
+            Self::Or => left | right,
+            Self::Xor => left ^ right,
+        }
+    }
+}
+
+/// BIT_AND, BIT_OR, BIT_XOR, of binary strings or of 64 bits: of no values they are the neutral value, never NULL.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Bits {
     name: &'static str,
@@ -132,10 +294,6 @@ struct Bits {
 impl Bits {
     fn new(name: &'static str, operation: Operation) -> Self {
         Self { name, operation, signature: Signature::user_defined(Volatility::Immutable) }
-    }
-
-    fn neutral(&self) -> u64 {
-        if self.operation == Operation::And { u64::MAX } else { 0 }
     }
 }
 
@@ -152,125 +310,90 @@ impl AggregateUDFImpl for Bits {
         one_argument(self.name, types)
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::UInt64)
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(if types.first().is_some_and(is_binary) { DataType::BinaryView } else { DataType::UInt64 })
     }
 
     fn is_nullable(&self) -> bool {
         false
     }
 
-    fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
-        Ok(ScalarValue::UInt64(Some(self.neutral())))
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        match data_type {
+            DataType::BinaryView => Strings(self.operation).answer(None),
+            _ => Words(self.operation).answer(None),
+        }
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(format_state_name(arguments.name, self.name), DataType::UInt64, true))])
+        let name = format_state_name(arguments.name, self.name);
+        Ok(vec![Arc::new(Field::new(name, arguments.return_type().clone(), true))])
     }
 
-    fn create_sliding_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(SlidingBits { operation: self.operation, rows: 0, ones: [0; 64] }))
+    fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(match arguments.return_field.data_type() {
+            DataType::BinaryView => Box::new(Moving::new(Strings(self.operation))),
+            _ => Box::new(Moving::new(Words(self.operation))),
+        })
     }
 
     fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let distinct = arguments.is_distinct && self.operation == Operation::Xor;
-        if distinct {
-            return Err(super::error::Error::Unsupported { feature: "BIT_XOR(DISTINCT …)".to_owned() }.into());
-        }
-        Ok(Box::new(BitsAccumulator { operation: self.operation, value: self.neutral() }))
+        Ok(match arguments.return_field.data_type() {
+            DataType::BinaryView => Box::new(Growing::new(Strings(self.operation))),
+            _ => Box::new(Growing::new(Words(self.operation))),
+        })
     }
 }
 
-/// The bits of a window whose first rows leave: how often each is set.
+/// The bits of numbers.
 #[derive(Debug)]
-struct SlidingBits {
-    operation: Operation,
-    rows: i64,
-    ones: [i64; 64],
-}
+struct Words(Operation);
 
-impl SlidingBits {
-    fn count(&mut self, values: &ArrayRef, by: i64) {
-        for value in values.as_primitive::<UInt64Type>().iter().flatten() {
-            self.rows += by;
-            for (bit, ones) in self.ones.iter_mut().enumerate() {
-                *ones += by * (value >> bit & 1) as i64;
-            }
-        }
+impl Measure for Words {
+    type State = u64;
+
+    fn of(&self, values: &ArrayRef, row: usize) -> u64 {
+        values.as_primitive::<UInt64Type>().value(row)
+    }
+
+    fn together(&self, earlier: &u64, later: &u64) -> Result<u64> {
+        Ok(self.0.of(*earlier, *later))
+    }
+
+    fn answer(&self, bits: Option<&u64>) -> Result<ScalarValue> {
+        let neutral = if self.0 == Operation::And { u64::MAX } else { 0 };
+        Ok(ScalarValue::UInt64(Some(bits.copied().unwrap_or(neutral))))
     }
 }
 
-impl Accumulator for SlidingBits {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.count(&values[0], 1);
-        Ok(())
-    }
-
-    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.count(&values[0], -1);
-        Ok(())
-    }
-
-    fn supports_retract_batch(&self) -> bool {
-        true
-    }
-
-    fn merge_batch(&mut self, _: &[ArrayRef]) -> Result<()> {
-        internal_err!("windows are not merged")
-    }
-
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        internal_err!("windows are not merged")
-    }
-
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        let is_set = |ones: i64| match self.operation {
-            Operation::And => ones == self.rows,
-            Operation::Or => ones > 0,
-            Operation::Xor => ones % 2 != 0,
-        };
-        let bits = self.ones.iter().enumerate();
-        Ok(ScalarValue::UInt64(Some(
-            bits.fold(0, |value, (bit, ones)| value | u64::from(is_set(*ones)) << bit),
-        )))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self)
-    }
-}
-
+/// The bits of binary strings, which are of one length.
 #[derive(Debug)]
-struct BitsAccumulator {
-    operation: Operation,
-    value: u64,
-}
+struct Strings(Operation);
 
-impl Accumulator for BitsAccumulator {
-    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        for value in values[0].as_primitive::<UInt64Type>().iter().flatten() {
-            self.value = match self.operation {
-                Operation::And => self.value & value,
-                Operation::Or => self.value | value,
-                Operation::Xor => self.value ^ value,
-            };
+impl Measure for Strings {
+    type State = Box<[u8]>;
+
+    fn of(&self, values: &ArrayRef, row: usize) -> Box<[u8]> {
+        values.as_binary_view().value(row).into()
+    }
+
+    fn together(&self, earlier: &Box<[u8]>, later: &Box<[u8]>) -> Result<Box<[u8]>> {
+        match earlier.len() == later.len() {
+            true => Ok(earlier.iter().zip(later).map(|(left, right)| self.0.of(*left, *right)).collect()),
+            false => Err(Error::AggregatedBitLengths.into()),
         }
-        Ok(())
     }
 
-    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.update_batch(states)
+    // MySQL's neutral value is as long as the column's type says; here types have no length.
+    fn answer(&self, bits: Option<&Box<[u8]>>) -> Result<ScalarValue> {
+        Ok(ScalarValue::BinaryView(Some(bits.map(|bits| bits.to_vec()).unwrap_or_default())))
     }
 
-    fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        Ok(vec![ScalarValue::UInt64(Some(self.value))])
+    fn partial(&self, bits: Option<&Box<[u8]>>) -> Result<ScalarValue> {
+        Ok(ScalarValue::BinaryView(bits.map(|bits| bits.to_vec())))
     }
 
-    fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(ScalarValue::UInt64(Some(self.value)))
-    }
-
-    fn size(&self) -> usize {
-        size_of_val(self)
+    fn heap(bits: &Box<[u8]>) -> usize {
+        bits.len()
     }
 }
