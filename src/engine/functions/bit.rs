@@ -16,10 +16,7 @@ pub fn functions() -> Vec<Function> {
         Function::new("mysql_bit_not", 1..=1, one_type, not),
         Function::new("mysql_shift_left", 2..=2, returns::uint, |call| shift(call, u64::checked_shl)),
         Function::new("mysql_shift_right", 2..=2, returns::uint, |call| shift(call, u64::checked_shr)),
-        Function::new("mysql_bits", 1..=1, returns::uint, |call| {
-            let value = call.bits(0)?;
-            call.uints(|row| value.at(row))
-        }),
+        Function::new("mysql_bits", 1..=1, one_type, bits),
     ]
 }
 
@@ -50,6 +47,19 @@ fn pair(call: &Call<'_>, of: fn(u64, u64) -> u64) -> Result<ArrayRef> {
     }
     let (left, right) = (call.bits(0)?, call.bits(1)?);
     call.uints(|row| Some(of(left.at(row)?, right.at(row)?)))
+}
+
+/// What a bit aggregate puts together.
+fn bits(call: &Call<'_>) -> Result<ArrayRef> {
+    if is_binary(call.returns) {
+        let bytes = call.bytes(0)?;
+        return call.blobs(|row, out| {
+            out.extend(bytes.at(row)?);
+            Some(())
+        });
+    }
+    let value = call.bits(0)?;
+    call.uints(|row| value.at(row))
 }
 
 fn not(call: &Call<'_>) -> Result<ArrayRef> {

@@ -14,7 +14,7 @@ use super::calendar::{DAY, SECOND};
 use super::convert::decimal::{self, Decimal};
 use super::convert::{self, number, packed, temporal};
 use super::error::Error;
-use super::json::document::{self, Json};
+use super::json::{self, coerce, document};
 use super::preimage;
 use super::shown::Digits;
 use super::signature::{Call, Function, Types, is_binary, is_text, returns};
@@ -29,9 +29,11 @@ pub fn functions() -> Vec<Function> {
             .rewrite(|arguments, info| widened(arguments, info, &DataType::UInt64)),
         Function::new("mysql_cast_double", 1..=1, returns::double, double)
             .rewrite(|arguments, info| widened(arguments, info, &DataType::Float64)),
-        Function::new("mysql_cast_float", 1..=1, |_| Ok(DataType::Float32), float),
+        // The second argument are the bits that it needs.
+        Function::new("mysql_cast_float", 1..=2, float_type, float),
         Function::new("mysql_cast_decimal", 1..=3, decimal_type, to_decimal),
         Function::new("mysql_cast_char", 1..=2, returns::text, character),
+        Function::new("mysql_held", 3..=3, returns::text, held),
         Function::new("mysql_cast_binary", 1..=2, returns::blob, binary),
         Function::new("mysql_cast_date", 1..=1, returns::date, date)
             .aliases(&["date"])
@@ -47,7 +49,7 @@ pub fn functions() -> Vec<Function> {
         .preimage(preimage::micros),
         Function::new("mysql_cast_time", 1..=2, time_type, time)
             .digits(|types| precision(types).ok().map(Digits::Fraction)),
-        Function::new("mysql_cast_json", 1..=1, returns::text, json).json(),
+        Function::new("mysql_cast_json", 1..=1, returns::text, to_json).json(),
         Function::new("mysql_cast_year", 1..=1, returns::int, year),
     ]
 }
@@ -89,7 +91,7 @@ fn widened(mut arguments: Vec<Expr>, info: &SimplifyContext, to: &DataType) -> R
 fn signed(call: &Call<'_>) -> Result<ArrayRef> {
     match call.kind(0) {
         // The same 64 bits, as MySQL does.
-        DataType::UInt64 => {
+        data_type if matches!(data_type, DataType::UInt64) || is_binary(data_type) || call.is_json(0) => {
             let value = call.bits(0)?;
             call.ints(|row| Some(value.at(row)? as i64))
         }
@@ -103,10 +105,6 @@ fn signed(call: &Call<'_>) -> Result<ArrayRef> {
                 }
                 Some(wrapped(integer))
             })
-        }
-        data_type if is_binary(data_type) => {
-            let value = call.bits(0)?;
-            call.ints(|row| Some(value.at(row)? as i64))
         }
         _ => {
             let value = call.int(0)?;
@@ -146,23 +144,40 @@ fn double(call: &Call<'_>) -> Result<ArrayRef> {
     call.doubles(|row| value.at(row))
 }
 
+/// `FLOAT(p)`: beyond 24 bits it is a DOUBLE.
+fn float_type(types: &Types<'_>) -> Result<DataType> {
+    const MOST: i64 = 53;
+    match types.integer(1).unwrap_or(0) {
+        ..=24 => Ok(DataType::Float32),
+        25..=MOST => Ok(DataType::Float64),
+        digits => Err(Error::Precision { digits, of: "CAST".to_owned(), most: MOST }.into()),
+    }
+}
+
 fn float(call: &Call<'_>) -> Result<ArrayRef> {
     let value = call.double(0)?;
-    call.primitives::<Float32Type>(|row| Some(value.at(row)? as f32).filter(|value| value.is_finite()))
+    if *call.returns == DataType::Float64 {
+        return call.doubles(|row| value.at(row));
+    }
+    call.try_primitives::<Float32Type>(|row| match value.at(row).map(|value| value as f32) {
+        Some(value) if value.is_infinite() => Err(call.out_of_range("FLOAT")),
+        value => Ok(value),
+    })
 }
 
 fn decimal_type(types: &Types<'_>) -> Result<DataType> {
     let precision = types.integer(1).unwrap_or(10);
     let scale = types.integer(2).unwrap_or(0);
     let precision = if precision == 0 { 10 } else { precision };
-    if !(0..=i64::from(decimal::SCALE)).contains(&scale) {
-        return plan_err!("Too big scale {scale} specified for column ''. Maximum is 30.");
-    }
-    if !(1..=i64::from(decimal::PRECISION)).contains(&precision) {
-        return plan_err!("Too big precision {precision} specified for column ''. Maximum is 65.");
-    }
+    let (most_digits, most_after_point) = (i64::from(decimal::PRECISION), i64::from(decimal::SCALE));
     if scale > precision {
-        return plan_err!("For float(M,D), double(M,D) or decimal(M,D), M must be >= D (column '').");
+        return Err(Error::ScaleBeyondPrecision.into());
+    }
+    if precision > most_digits {
+        return Err(Error::Precision { digits: precision, of: types.written(0), most: most_digits }.into());
+    }
+    if scale > most_after_point {
+        return Err(Error::Scale { digits: scale, of: types.written(0), most: most_after_point }.into());
     }
     Ok(decimal::data_type(precision as u8, scale as i8))
 }
@@ -200,7 +215,7 @@ fn to_decimal(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// Any argument as decimals, each passed on with whether it was one as a whole and its text.
-fn decimals(
+pub(super) fn decimals(
     call: &Call<'_>,
     argument: usize,
     fit: impl Fn(Decimal, bool, &dyn Fn() -> String) -> i256,
@@ -210,7 +225,13 @@ fn decimals(
         value.write(&mut text);
         text
     };
+    let exact = |value: Decimal| fit(value, true, &|| text_of(value));
     let kind = call.kind(argument);
+    if call.is_literal_of_bytes(argument) {
+        let bits = call.bits(argument)?;
+        let value = |row| Some(Decimal { value: i256::from_i128(bits.at(row)?.into()), scale: 0 });
+        return Ok((0..call.rows).map(|row| value(row).map(exact)).collect());
+    }
     if kind.is_integer() || kind.is_decimal() || matches!(kind, DataType::Boolean) {
         let scale = decimal::scale(kind);
         let value = call.raw(argument)?.map(|array| match array.data_type() {
@@ -218,6 +239,11 @@ fn decimals(
             _ => decimal::wide(array),
         })?;
         let row = |row| value.at(row).map(|value| Decimal { value, scale });
+        return Ok((0..call.rows).map(|index| row(index).map(exact)).collect());
+    }
+    if call.is_json(argument) {
+        let value = coerce::decimals(call, argument)?;
+        let row = |row| value.array()[value.index(row)];
         return Ok((0..call.rows)
             .map(|index| row(index).map(|value| fit(value, true, &|| text_of(value))))
             .collect());
@@ -225,9 +251,7 @@ fn decimals(
     if kind.is_floating() || call.is_moment(argument) {
         let value = call.double(argument)?;
         let row = |row| value.at(row).map(Decimal::from_double);
-        return Ok((0..call.rows)
-            .map(|index| row(index).map(|value| fit(value, true, &|| text_of(value))))
-            .collect());
+        return Ok((0..call.rows).map(|index| row(index).map(exact)).collect());
     }
     if matches!(kind, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64) {
         let date_only = !matches!(kind, DataType::Timestamp(..));
@@ -240,9 +264,7 @@ fn decimals(
                 false => value,
             })
         };
-        return Ok((0..call.rows)
-            .map(|index| row(index).map(|value| fit(value, true, &|| text_of(value))))
-            .collect());
+        return Ok((0..call.rows).map(|index| row(index).map(exact)).collect());
     }
     if matches!(kind, DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_)) {
         let value = call.time(argument)?;
@@ -250,9 +272,7 @@ fn decimals(
             let value = i256::from_i128(packed::time(value.at(row)?));
             Some(Decimal { value, scale: 6 })
         };
-        return Ok((0..call.rows)
-            .map(|index| row(index).map(|value| fit(value, true, &|| text_of(value))))
-            .collect());
+        return Ok((0..call.rows).map(|index| row(index).map(exact)).collect());
     }
     let value = call.text(argument)?;
     let row = |row| {
@@ -275,6 +295,18 @@ fn character(call: &Call<'_>) -> Result<ArrayRef> {
         convert::truncated(call, &format!("CHAR({length})"), text);
         Some(&text[..end])
     })
+}
+
+/// `mysql_held(text, length, 'column')`: the text, which a column of that length must hold.
+fn held(call: &Call<'_>) -> Result<ArrayRef> {
+    let (text, length, column) = (call.text(0)?, call.int(1)?, call.text(2)?);
+    for row in 0..call.rows {
+        let (Some(text), Some(length)) = (text.at(row), length.at(row)) else { continue };
+        if text.chars().nth(usize::try_from(length).unwrap_or(usize::MAX)).is_some() {
+            return Err(Error::TooLong { column: column.at(row).unwrap_or_default().to_owned() }.into());
+        }
+    }
+    call.slices(|row| text.at(row))
 }
 
 fn binary(call: &Call<'_>) -> Result<ArrayRef> {
@@ -305,7 +337,7 @@ fn precision(types: &Types<'_>) -> Result<u8> {
     let digits = types.integer(1).unwrap_or(0);
     match digits {
         0..=6 => Ok(digits as u8),
-        _ => plan_err!("Too-big precision {digits} specified for 'CAST'. Maximum is 6."),
+        _ => Err(Error::Precision { digits, of: "CAST".to_owned(), most: 6 }.into()),
     }
 }
 
@@ -344,18 +376,16 @@ fn digits(call: &Call<'_>) -> Result<u32> {
     }
 }
 
-fn json(call: &Call<'_>) -> Result<ArrayRef> {
-    let text = is_text(call.kind(0)) || is_binary(call.kind(0));
+fn to_json(call: &Call<'_>) -> Result<ArrayRef> {
     let value = call.raw(0)?;
-    let parsed = if text { Some(call.text(0)?) } else { None };
+    // Bytes are no document, but a value like a number.
+    let parsed = if is_text(call.kind(0)) { Some(call.text(0)?) } else { None };
     call.try_texts(|row, out| {
         if value.is_null(row) {
             return Ok(None);
         }
         let document = match &parsed {
-            Some(text) => Json::parse(text.at(row).unwrap_or_default()).map_err(|(reason, position)| {
-                Error::InvalidJson { argument: 1, function: "cast_as_json".to_owned(), reason, position }
-            })?,
+            Some(text) => json::read(text.at(row).unwrap_or_default(), 1, "cast_as_json")?,
             None => document::from_array(value.array(), value.index(row))?,
         };
         document.write(out);

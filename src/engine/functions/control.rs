@@ -13,8 +13,9 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit, when};
 
 use super::convert::{self, Cells};
 use super::error::Error;
+use super::json::key;
 use super::shown::{Digits, is_told, tells};
-use super::signature::{Call, Function, Types, digits, is_text, returns};
+use super::signature::{Call, Function, Types, digits, is_json, is_text, marks, returns};
 use super::udf;
 use super::unify::{temporal, unify};
 
@@ -23,13 +24,16 @@ pub fn functions() -> Vec<Function> {
     vec![
         Function::new("if", 3..=3, |types| Ok(unify([types.of(1), types.of(2)])), eager)
             .digits(|types| digits::widest(types.fields.iter().skip(1)))
+            .marked(|types| marks::json(types.fields.iter().skip(1)))
             .conditional(if_as_case),
         Function::new("ifnull", 2..=2, all, eager)
             .aliases(&["nvl"])
             .digits(|types| digits::widest(types.fields))
+            .marked(|types| marks::json(types.fields))
             .conditional(first_as_case),
         Function::new("coalesce", 1.., all, eager)
             .digits(|types| digits::widest(types.fields))
+            .marked(|types| marks::json(types.fields))
             .conditional(first_as_case),
         Function::new("isnull", 1..=1, returns::boolean, is_null).rewrite(|mut arguments, _| {
             Ok(match arguments.pop() {
@@ -38,15 +42,19 @@ pub fn functions() -> Vec<Function> {
             })
         }),
         Function::new("nullif", 2..=2, returns::first, null_if)
-            .digits(|types| digits::widest(types.fields.iter().take(1))),
+            .digits(|types| digits::widest(types.fields.iter().take(1)))
+            .marked(|types| marks::json(types.fields.iter().take(1))),
         Function::new("greatest", 2.., extreme_type, |call| extreme(call, Ordering::Greater))
-            .digits(|types| digits::widest(types.fields)),
+            .digits(|types| digits::widest(types.fields))
+            .marked(|types| marks::json(types.fields)),
         Function::new("least", 2.., extreme_type, |call| extreme(call, Ordering::Less))
-            .digits(|types| digits::widest(types.fields)),
+            .digits(|types| digits::widest(types.fields))
+            .marked(|types| marks::json(types.fields)),
         Function::new("interval", 2.., returns::int, interval),
         Function::new("mysql_only_row", 1..=1, returns::boolean, only_row),
         Function::new("mysql_shown", 3..=3, returns::first, |call| call.spread(&call.raw(0)?))
             .digits(|types| Digits::of(types.string(1)?, u8::try_from(types.integer(2)?).ok()?)),
+        Function::new("mysql_as_json", 1..=1, returns::text, as_text).json(),
         Function::new("mysql_convert", 2..=2, |types| Ok(types.of(1).clone()), converted),
     ]
 }
@@ -112,6 +120,13 @@ pub fn as_type(array: &ArrayRef, field: &Field, to: &DataType, call: &Call<'_>) 
     Ok(arrow::compute::cast(&converted, to)?)
 }
 
+/// `mysql_as_json(x)` is x, whose texts are JSON where a plan has forgotten it.
+fn as_text(call: &Call<'_>) -> Result<ArrayRef> {
+    let texts =
+        call.raw(0)?.map(|array| Ok(convert::shared(convert::text_of(array, call.field(0), call)?)))?;
+    call.spread(&texts)
+}
+
 /// `mysql_only_row(count)` holds for one row of a subquery and for none.
 fn only_row(call: &Call<'_>) -> Result<ArrayRef> {
     let count = call.int(0)?;
@@ -168,6 +183,8 @@ pub struct Shown {
     digits: Option<Digits>,
     /// Whether a result has digits of its own: a CASE that always has the same result becomes that result.
     told: bool,
+    /// Whether they are JSON.
+    json: bool,
 }
 
 impl Shown {
@@ -180,13 +197,23 @@ impl Shown {
         let fields = results.into_iter().map(|result| Ok(result.to_field(info.schema())?.1));
         let fields = fields.collect::<Result<Vec<_>>>()?;
         let digits = digits::widest(&fields).filter(|digits| tells(to, *digits));
-        Ok(Self { digits, told: fields.iter().any(|field| is_told(field)) })
+        let told = fields.iter().any(|field| is_told(field) || is_json(field));
+        Ok(Self { digits, told, json: marks::json(&fields).is_some() })
     }
 
     /// A CASE as a value that is shown so: DataFusion's own keeps no metadata.
     pub fn by(&self, case: Expr) -> Result<Expr> {
-        if self.digits.is_some() || self.told { with_digits(case, self.digits) } else { Ok(case) }
+        match self.json {
+            true => as_json(case),
+            false if self.digits.is_some() || self.told => with_digits(case, self.digits),
+            false => Ok(case),
+        }
     }
+}
+
+/// An expression whose texts are JSON.
+pub fn as_json(expression: Expr) -> Result<Expr> {
+    Ok(udf("mysql_as_json")?.call(vec![expression]))
 }
 
 /// An expression that shows so many digits, or as many as each value has, whatever it showed before.
@@ -249,7 +276,7 @@ fn extreme(call: &Call<'_>, wanted: Ordering) -> Result<ArrayRef> {
         DataType::Timestamp(..) | DataType::Date32 => Comparison::instants(call)?,
         DataType::Duration(_) => Comparison::times(call)?,
         // Of texts and numbers it is the greatest text.
-        text if is_text(text) => {
+        text if is_text(text) && !(0..call.count()).all(|argument| call.is_json(argument)) => {
             Comparison::Texts((0..call.count()).map(|argument| call.bytes(argument)).collect::<Result<_>>()?)
         }
         _ => Comparison::of(call)?,
@@ -295,6 +322,11 @@ impl Comparison {
 
     fn of(call: &Call<'_>) -> Result<Self> {
         let arguments = 0..call.count();
+        if arguments.clone().any(|argument| call.is_json(argument)) {
+            return Ok(Self::Texts(
+                arguments.map(|argument| key::keys(call, argument)).collect::<Result<_>>()?,
+            ));
+        }
         let kinds: Vec<&DataType> = arguments.clone().map(|argument| call.kind(argument)).collect();
         let unified = unify(kinds.iter().copied());
         let texts = kinds.iter().filter(|kind| is_text(kind)).count();

@@ -148,9 +148,10 @@ fn in_base(call: &Call<'_>, base: u64) -> Result<ArrayRef> {
             Some(())
         });
     }
-    let bits = call.bits(0)?;
+    let (given, bits) = (if is_text(kind) { Some(call.text(0)?) } else { None }, call.bits(0)?);
+    let is_empty = |row| given.as_ref().is_some_and(|text| text.at(row) == Some(""));
     call.texts(|row, out| {
-        write_in_base(bits.at(row)?, base, out);
+        write_in_base(bits.at(row).filter(|_| !is_empty(row))?, base, out);
         Some(())
     })
 }
@@ -323,8 +324,8 @@ fn sha2(call: &Call<'_>) -> Result<ArrayRef> {
             0 | 256 => write_hex(&sha2::Sha256::digest(bytes), false, out),
             384 => write_hex(&sha2::Sha384::digest(bytes), false, out),
             512 => write_hex(&sha2::Sha512::digest(bytes), false, out),
-            other => {
-                convert::incorrect(call, "hash length", &other.to_string());
+            _ => {
+                call.warn(1583, "Incorrect parameters in the call to native function 'sha2'");
                 return None;
             }
         }

@@ -5,6 +5,8 @@
 
 use datafusion::common::DataFusionError;
 
+use super::stored::Misfit;
+
 /// Why a function cannot answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -81,9 +83,23 @@ pub enum Error {
     /// 3157: nested too deeply.
     #[error("The JSON document exceeds the maximum depth.")]
     JsonDepth,
-    /// 3165: a path that may not be the whole document.
+    /// 3153: a path that may not be the whole document.
     #[error("The path expression '$' is not allowed in this context.")]
     RootPath,
+    /// 3165: a path to what is no element of an array.
+    #[error("A path expression is not a path to a cell in an array.")]
+    NotCellPath,
+    /// 3144: bytes where a document is needed.
+    #[error("Cannot create a JSON value from a string with CHARACTER SET 'binary'.")]
+    JsonCharacterSet,
+    /// 3064: an argument that is no text.
+    #[error("Incorrect type for argument {argument} in function {function}.")]
+    ArgumentType {
+        /// Counted from one.
+        argument: usize,
+        /// The function's name.
+        function: String,
+    },
     /// 3685 to 3700: a regular expression is wrong or too expensive.
     #[error("{reason}")]
     Regexp {
@@ -110,23 +126,63 @@ pub enum Error {
         /// The value.
         value: String,
     },
-    /// 1426: more digits of the second than there are.
-    #[error("Too-big precision {digits} specified for '{function}'. Maximum is 6.")]
+    /// 1426: more digits, or bits, than there are.
+    #[error("Too-big precision {digits} specified for '{of}'. Maximum is {most}.")]
     Precision {
         /// What was asked for.
         digits: i64,
-        /// The function's name.
-        function: String,
+        /// The function's name, or what is cast.
+        of: String,
+        /// The most that there are.
+        most: i64,
+    },
+    /// 1425: more digits after the point than a DECIMAL has.
+    #[error("Too big scale {digits} specified for column '{of}'. Maximum is {most}.")]
+    Scale {
+        /// What was asked for.
+        digits: i64,
+        /// What is cast.
+        of: String,
+        /// The most that there are.
+        most: i64,
+    },
+    /// 1427: more digits after the point than there are at all.
+    #[error("For float(M,D), double(M,D) or decimal(M,D), M must be >= D (column '').")]
+    ScaleBeyondPrecision,
+    /// 1300: bytes are no text of a character set.
+    #[error("Invalid {character_set} character string: '{bytes}'")]
+    InvalidCharacters {
+        /// The character set.
+        character_set: &'static str,
+        /// The bytes, as hexadecimal digits.
+        bytes: String,
     },
     /// 3513: bits of strings of different lengths.
     #[error("Binary operands of bitwise operators must be of equal length")]
     BitLengths,
+    /// 3514: the same in an aggregate.
+    #[error("Binary operands of bitwise aggregates must be of equal length")]
+    AggregatedBitLengths,
     /// 3966: JSON_VALUE finds nothing.
     #[error("No value was found by 'json_value' on the specified path.")]
     JsonValueMissing,
-    /// 3967: JSON_VALUE finds what its type cannot hold, or several values.
-    #[error("What was found by 'json_value' on the specified path is not one value of its type.")]
+    /// 3967: JSON_VALUE finds several values.
+    #[error("More than one value was found by 'json_value' on the specified path.")]
     JsonValue,
+    /// 1292: a constant that is none of the type that it must be of.
+    #[error("Truncated incorrect {kind} value: '{value}'")]
+    Truncated {
+        /// MySQL's type.
+        kind: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// 1067: a default that a column or function cannot have.
+    #[error("Invalid default value for '{name}'")]
+    InvalidDefault {
+        /// The column or function.
+        name: String,
+    },
     /// 3057: no name for a lock.
     #[error("Incorrect user-level lock name '{name}'.")]
     LockName {
@@ -145,15 +201,38 @@ pub enum Error {
         /// The column's name.
         column: String,
     },
-    /// 3666: JSON_TABLE finds what a column cannot hold.
-    #[error("Can't store this value in the JSON_TABLE column '{column}'")]
+    /// 3666: JSON_TABLE finds an array or object for a column of values.
+    #[error("Can't store an array or an object in the scalar column '{column}' of JSON_TABLE")]
     JsonTableValue {
+        /// The column's name.
+        column: String,
+    },
+    /// 1406: a text that is longer than its column.
+    #[error("Data too long for column '{column}' at row 1")]
+    TooLong {
+        /// The column's name.
+        column: String,
+    },
+    /// 3669: JSON_TABLE finds what a column cannot hold.
+    #[error("Value is out of range for JSON_TABLE's column '{column}'")]
+    JsonTableRange {
+        /// The column's name.
+        column: String,
+    },
+    /// 3156: JSON_TABLE finds what is none of a column's type.
+    #[error("Invalid JSON value for CAST to {kind} from column {column} at row 1")]
+    JsonCast {
+        /// MySQL's type.
+        kind: &'static str,
         /// The column's name.
         column: String,
     },
     /// 1242: a subquery that stands for a value has several rows.
     #[error("Subquery returns more than 1 row")]
     SubqueryRows,
+    /// 1264 and its like: a value does not fit the column that it is for.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// 1235: a part of MySQL that is not here.
     #[error("This version of Lakefront doesn't yet support '{feature}'")]
     Unsupported {
@@ -177,19 +256,32 @@ impl Error {
             Self::OneOrAll { .. } => (3154, "42000"),
             Self::NullKey => (3158, "22032"),
             Self::JsonDepth => (3157, "22032"),
-            Self::RootPath => (3165, "42000"),
+            Self::RootPath => (3153, "42000"),
+            Self::NotCellPath => (3165, "42000"),
+            Self::JsonCharacterSet => (3144, "22032"),
+            Self::ArgumentType { .. } => (3064, "HY000"),
             Self::Regexp { code, .. } => (*code, "HY000"),
             Self::IncorrectValue { .. } => (1411, "HY000"),
             Self::WrongValue { .. } => (1525, "HY000"),
             Self::Precision { .. } => (1426, "42000"),
+            Self::Scale { .. } => (1425, "42000"),
+            Self::ScaleBeyondPrecision => (1427, "42000"),
+            Self::InvalidCharacters { .. } => (1300, "HY000"),
             Self::BitLengths => (3513, "HY000"),
+            Self::AggregatedBitLengths => (3514, "HY000"),
             Self::JsonValueMissing => (3966, "22035"),
             Self::JsonValue => (3967, "22034"),
             Self::LockName { .. } => (3057, "42000"),
             Self::TooManyLocks { .. } => (1461, "42000"),
             Self::JsonTableMissing { .. } => (3665, "22035"),
             Self::JsonTableValue { .. } => (3666, "2203F"),
+            Self::TooLong { .. } => (1406, "22001"),
+            Self::JsonTableRange { .. } => (3669, "22003"),
+            Self::JsonCast { .. } => (3156, "22018"),
+            Self::Truncated { .. } => (1292, "22007"),
+            Self::InvalidDefault { .. } => (1067, "42000"),
             Self::SubqueryRows => (1242, "21000"),
+            Self::Misfit(misfit) => misfit.code(),
             Self::Unsupported { .. } => (1235, "42000"),
         }
     }

@@ -17,14 +17,20 @@ pub mod json;
 pub mod locks;
 pub mod miscellany;
 pub mod network;
+pub mod nullable;
 pub mod number;
 pub mod operator;
 pub mod regexp;
 pub mod session;
+pub mod stored;
 pub mod string;
 
 pub mod aggregate;
 pub mod collect;
+pub mod extreme;
+pub mod shift;
+pub mod sliding;
+pub mod telling;
 
 pub mod calendar;
 pub mod convert;
@@ -57,12 +63,15 @@ pub struct Functions {
 
 /// The functions; made once, shared by all sessions.
 pub fn all() -> Functions {
-    Functions {
-        scalar: SCALAR.clone(),
-        aggregate: aggregate::functions(),
-        // DataFusion's window functions have MySQL's names and meaning.
-        window: datafusion::functions_window::all_default_window_functions(),
-    }
+    Functions { scalar: SCALAR.clone(), aggregate: aggregate::functions(), window: window_functions() }
+}
+
+/// DataFusion's window functions have MySQL's names and meaning, but for the defaults of LAG and LEAD.
+fn window_functions() -> Vec<Arc<WindowUDF>> {
+    let ours = shift::functions();
+    let theirs = datafusion::functions_window::all_default_window_functions().into_iter();
+    let theirs = theirs.filter(|function| ours.iter().all(|known| known.name() != function.name()));
+    theirs.chain(ours.iter().cloned()).collect()
 }
 
 /// A scalar function by its name, for rules that put one into a plan.
@@ -89,10 +98,11 @@ static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
         number::functions(),
         operator::functions(),
         regexp::functions(),
+        stored::functions(),
         string::functions(),
     ];
     let functions = functions.into_iter().flatten().map(signature::Function::into_udf);
-    functions.chain([miscellany::sleep(), locks::get_lock()]).collect()
+    functions.chain([miscellany::sleep(), locks::get_lock(), nullable::function()]).collect()
 });
 
 static BY_NAME: LazyLock<HashMap<String, Arc<ScalarUDF>>> = LazyLock::new(|| {
@@ -115,6 +125,8 @@ pub struct Context {
     pub default_week_format: i64,
     /// The variable `cte_max_recursion_depth`.
     pub cte_max_recursion_depth: u64,
+    /// Whether `sql_mode` has ERROR_FOR_DIVISION_BY_ZERO.
+    pub division_by_zero_warns: bool,
     /// The session's locks by name; none for a statement that no session sends.
     pub locks: Option<Arc<locks::SessionLocks>>,
     /// What the statement assigns to user variables while it runs.
@@ -177,6 +189,7 @@ impl Default for Context {
             locale: Locale::american(),
             default_week_format: 0,
             cte_max_recursion_depth: 1000,
+            division_by_zero_warns: true,
             locks: None,
             assigned: Arc::default(),
             bytes_per_column_max: 16 * convert::LONGEST,
@@ -218,6 +231,16 @@ impl Warnings {
     /// Adds a warning.
     pub fn push(&self, code: u16, message: impl Into<String>) {
         self.add("Warning", code, message.into());
+    }
+
+    /// Adds a warning unless there is one of its number.
+    pub fn push_once(&self, code: u16, message: &str) {
+        let kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = kept.1.iter().any(|warning| warning.code == code);
+        drop(kept);
+        if !known {
+            self.push(code, message);
+        }
     }
 
     /// Adds a note: something to know that is no mistake.

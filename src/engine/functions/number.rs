@@ -1,7 +1,7 @@
 //! Numbers: rounding, powers, logarithms, angles. Integers stay integers, exact decimals stay exact, all else is DOUBLE.
 
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type, UInt64Type, i256};
@@ -195,7 +195,7 @@ fn round_int(value: i128, places: i64, rounds: bool) -> i128 {
 fn round_double(value: f64, places: i64, rounds: bool) -> f64 {
     let places = places.clamp(-400, 400) as i32;
     let step = |value: f64| if rounds { value.round_ties_even() } else { value.trunc() };
-    let unit = 10_f64.powi(places.abs());
+    let unit = power_of_ten(places.unsigned_abs());
     if places < 0 {
         return if unit.is_finite() { step(value / unit) * unit } else { 0.0 };
     }
@@ -204,6 +204,13 @@ fn round_double(value: f64, places: i64, rounds: bool) -> f64 {
         return value;
     }
     step(scaled) / unit
+}
+
+/// The DOUBLE next to a power of ten; `powi` is farther from it.
+fn power_of_ten(exponent: u32) -> f64 {
+    static POWERS: LazyLock<Vec<f64>> =
+        LazyLock::new(|| (0..309).filter_map(|exponent| format!("1e{exponent}").parse().ok()).collect());
+    POWERS.get(exponent as usize).copied().unwrap_or(f64::INFINITY)
 }
 
 /// Computes exact decimals in the type that was promised; what does not fit is an error.
@@ -317,7 +324,9 @@ fn remainder(call: &Call<'_>) -> Result<ArrayRef> {
             let (left, right) = (call.double(0)?, call.double(1)?);
             call.doubles(|row| {
                 let (left, right) = (left.at(row)?, right.at(row)?);
-                by_zero(call, right != 0.0)?;
+                if right == 0.0 {
+                    return call.by_zero();
+                }
                 Some(left % right)
             })
         }
@@ -328,7 +337,9 @@ fn remainder(call: &Call<'_>) -> Result<ArrayRef> {
             let (left, right) = (wide(0)?, wide(1)?);
             let row = |row| {
                 let (left, right) = (left.at(row)?.to_i128()?, right.at(row)?.to_i128()?);
-                by_zero(call, right != 0)?;
+                if right == 0 {
+                    return call.by_zero();
+                }
                 Some(left % right)
             };
             match call.returns {
@@ -347,7 +358,9 @@ fn remainder(call: &Call<'_>) -> Result<ArrayRef> {
             let (left, right) = (wide(0)?, wide(1)?);
             exact_rows(call, |row| {
                 let (left, right) = (left.at(row)?, right.at(row)?);
-                by_zero(call, right != i256::ZERO)?;
+                if right == i256::ZERO {
+                    return call.by_zero();
+                }
                 Some(Decimal { value: left.wrapping_rem(right), scale })
             })
         }
@@ -359,13 +372,6 @@ fn as_number(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::Boolean => arrow::compute::cast(array, &DataType::Int64)?,
         _ => ArrayRef::clone(array),
     })
-}
-
-fn by_zero(call: &Call<'_>, fine: bool) -> Option<()> {
-    if !fine {
-        call.warn(1365, "Division by 0");
-    }
-    fine.then_some(())
 }
 
 /// A function of one floating-point number; what is no number is NULL.

@@ -125,15 +125,25 @@ const TABLE: [Row; 17] = [
     ("version", &[], (0, 0), |values, _| Ok(text(&values.version))),
     ("row_count", &[], (0, 0), |values, _| Ok(ScalarValue::Int64(Some(values.row_count)))),
     ("found_rows", &[], (0, 0), |values, _| Ok(ScalarValue::UInt64(Some(values.found_rows)))),
-    // Nothing here makes AUTO_INCREMENT values, so there was never a last one.
-    ("last_insert_id", &[], (0, 0), |_, _| Ok(ScalarValue::UInt64(Some(0)))),
+    // Nothing here makes AUTO_INCREMENT values: the last one is what LAST_INSERT_ID(x) said.
+    ("last_insert_id", &[], (0, 0), |values, _| match (values.user_variable)(LAST_INSERT_ID) {
+        ScalarValue::UInt64(Some(last)) => Ok(ScalarValue::UInt64(Some(last))),
+        _ => Ok(ScalarValue::UInt64(Some(0))),
+    }),
     ("mysql_system_variable", &[], (2, 2), |values, arguments| {
         (values.system_variable)(string(arguments[0])?, string(arguments[1])?)
     }),
     ("mysql_user_variable", &[], (1, 1), |values, arguments| {
-        Ok((values.user_variable)(string(arguments[0])?))
+        Ok(match (values.user_variable)(string(arguments[0])?) {
+            // What was a literal of bytes is a string now, and no number.
+            ScalarValue::Binary(bytes) => ScalarValue::BinaryView(bytes),
+            value => value,
+        })
     }),
 ];
+
+/// What LAST_INSERT_ID(x) assigns: a user variable that no statement can name, as their names are in lower case.
+pub const LAST_INSERT_ID: &str = "LAST_INSERT_ID";
 
 impl SessionValues {
     /// The statement's time as the session's clock shows it: microseconds of a date and time without zone.
@@ -253,7 +263,7 @@ fn digits(function: &str, arguments: &[&ScalarValue]) -> Result<i64> {
     match digits.cast_to(&DataType::Int64)? {
         ScalarValue::Int64(Some(digits)) if (0..=6).contains(&digits) => Ok(digits),
         ScalarValue::Int64(Some(digits)) if digits > 6 => {
-            Err(Error::Precision { digits, function: function.to_owned() }.into())
+            Err(Error::Precision { digits, of: function.to_owned(), most: 6 }.into())
         }
         _ => Err(Error::Arguments { function: function.to_owned() }.into()),
     }

@@ -80,6 +80,13 @@ pub fn is_told(field: &Field) -> bool {
     fraction(field) != unit(field.data_type()).map(own)
 }
 
+/// The digits that a field tells and its type does not.
+pub fn told(field: &Field) -> Option<Digits> {
+    let fraction = fraction(field).filter(|_| is_told(field)).map(Digits::Fraction);
+    let decimals = || decimals(field).map(Digits::Decimals);
+    fraction.or_else(decimals).or_else(|| integer(field).map(Digits::Integer))
+}
+
 /// Digits after the point that a DOUBLE shows, where they are fixed.
 pub fn decimals(field: &Field) -> Option<u8> {
     if *field.data_type() == DataType::Float64 { read(field, DECIMALS) } else { None }

@@ -63,7 +63,8 @@ pub fn round_to_int(value: f64) -> i64 {
     value.round_ties_even() as i64
 }
 
-/// A DOUBLE as MySQL writes it: the fewest digits that read back the same, with an exponent beyond 15 digits.
+/// A DOUBLE as MySQL writes it: the fewest digits that read back the same, with an exponent where more than 15 digits
+/// are before the point and none after it.
 pub fn write_double(value: f64, text: &mut String) {
     let mut digits = Buffer::default();
     // Writing to a buffer that is long enough for every number cannot fail.
@@ -122,7 +123,9 @@ fn arrange(scientific: &str, widest: i32, text: &mut String) {
     text.push_str(sign);
     let digits = mantissa.bytes().filter(u8::is_ascii_digit).map(char::from);
     let count = mantissa.len() as i32 - i32::from(mantissa.contains('.'));
-    if !(-widest..widest).contains(&exponent) {
+    // A fraction is written behind its point, however far that is.
+    let has_fraction = exponent >= 0 && count > exponent + 1;
+    if !(-widest..widest).contains(&exponent) && !has_fraction {
         text.push_str(mantissa);
         let _ = write!(text, "e{exponent}");
     } else if exponent < 0 {
@@ -199,6 +202,7 @@ mod tests {
         check(1e14, "100000000000000");
         check(1e15, "1e15");
         check(1.5e300, "1.5e300");
+        check(3_333_333_333_333_333.5, "3333333333333333.5");
         check(1e-5, "0.00001");
         check(1e-15, "0.000000000000001");
         check(1e-16, "1e-16");

@@ -32,11 +32,15 @@ impl Read {
 
     /// The same, where a month may have 31 days: constants next to dates are compared so.
     pub fn relaxed(text: &str) -> Option<Self> {
+        Self::of(text).ok()
+    }
+
+    fn of(text: &str) -> Result<Self, Unread> {
         let text = text.trim_ascii_start().as_bytes();
         let joined = text.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'T').count();
         let together = joined == text.len() || text.get(joined) == Some(&b'.');
-        if !text.first()?.is_ascii_digit() {
-            return None;
+        if !text.first().is_some_and(u8::is_ascii_digit) {
+            return Err(Unread::Other);
         }
         let mut year_length = if matches!(joined, 4 | 8 | 14..) { 4 } else { 2 };
         let mut fields = [0_u32; 7];
@@ -57,7 +61,7 @@ impl Read {
             while position - start < most && text.get(position).is_some_and(u8::is_ascii_digit) {
                 value = value * 10 + u32::from(text[position] - b'0');
                 if value > 999_999 {
-                    return None;
+                    return Err(Unread::Other);
                 }
                 position += 1;
             }
@@ -89,7 +93,7 @@ impl Read {
             }
             // Blanks separate the day from the hour and nothing else.
             if blank && count != 3 && text.get(after).is_some_and(u8::is_ascii_digit) {
-                return None;
+                return Err(Unread::Other);
             }
             if !text.get(after).is_some_and(u8::is_ascii_digit) {
                 break;
@@ -109,7 +113,7 @@ impl Read {
             year += if year < 70 { 2000 } else { 1900 };
         }
         if count < 3 || month > 12 || day > 31 || hour > 23 || minute > 59 || second > 59 || year > 9999 {
-            return None;
+            return Err(if delimited && !spaced { Unread::Other } else { Unread::OutOfCalendar });
         }
         // A seventh digit rounds, more are dropped.
         let mut carry = 0;
@@ -120,8 +124,8 @@ impl Read {
             position += text[position..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         }
         if count >= 6 && matches!(text.get(position), Some(b'+' | b'-')) {
-            let zone = std::str::from_utf8(&text[position..]).ok()?;
-            if let Some(Zone::Fixed(seconds)) = Zone::find(zone).filter(|_| zone.len() == 6) {
+            let zone = std::str::from_utf8(&text[position..]).ok().filter(|zone| zone.len() == 6);
+            if let Some(Zone::Fixed(seconds)) = zone.and_then(Zone::find) {
                 offset = Some(seconds);
                 position = text.len();
             }
@@ -130,8 +134,17 @@ impl Read {
         let clean = rest.iter().all(u8::is_ascii_whitespace);
         let parts = Parts { year: year as i32, month, day, hour, minute, second, micro };
         let joined_by_points = delimited && !spaced;
-        Some(Self { parts, carry, offset, date_only: count <= 3, joined_by_points, digits, clean })
+        Ok(Self { parts, carry, offset, date_only: count <= 3, joined_by_points, digits, clean })
     }
+}
+
+/// Why a text is no date and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// It has not the form of one.
+    Other,
+    /// It has, and its fields are not in the calendar or on the clock.
+    OutOfCalendar,
 }
 
 /// A number as a date and time: `YYMMDD`, `YYYYMMDD`, `YYMMDDhhmmss` or `YYYYMMDDhhmmss`.
@@ -166,13 +179,20 @@ pub fn from_number(number: i64) -> Option<Parts> {
         .then_some(parts)
 }
 
+/// The first number that is a date and time where a time is asked for.
+const DATED: i64 = 10_000_000_000;
+
+/// A number that has a date beside its time.
+pub fn dated_number(number: i64) -> Option<Parts> {
+    if number >= DATED { from_number(number) } else { None }
+}
+
 /// A number as a time: `hhmmss`; a number with a date gives its time of day. `None` when it is none.
 pub fn time_from_number(number: i64) -> Option<i64> {
-    let size = number.unsigned_abs();
-    if size >= 10_000_000_000 && number > 0 {
-        return from_number(number).map(Parts::time);
+    if number >= DATED {
+        return dated_number(number).map(Parts::time);
     }
-    let size = size.min(99_999_999) as i64;
+    let size = number.unsigned_abs().min(99_999_999) as i64;
     let (hours, minutes, seconds) = (size / 10_000, size / 100 % 100, size % 100);
     if minutes > 59 || seconds > 59 {
         return None;
@@ -183,10 +203,18 @@ pub fn time_from_number(number: i64) -> Option<i64> {
 
 /// A date and time where a time is asked for: it is long enough, and a blank or nothing stands between its fields.
 pub fn dated(text: &str) -> Option<Read> {
+    as_dated(text).ok()
+}
+
+fn as_dated(text: &str) -> Result<Read, Unread> {
     if text.len() < 12 {
-        return None;
+        return Err(Unread::Other);
     }
-    Read::datetime(text).filter(|read| !read.date_only && !read.joined_by_points)
+    match Read::of(text)? {
+        read if read.date_only || read.joined_by_points => Err(Unread::Other),
+        read if !read.parts.is_in_month() => Err(Unread::OutOfCalendar),
+        read => Ok(read),
+    }
 }
 
 /// Reads a time as MySQL does: `[-][D ]hh:mm:ss.ffffff`, `hhmmss`, or a date and time. The second value says
@@ -194,8 +222,12 @@ pub fn dated(text: &str) -> Option<Read> {
 pub fn read_time(text: &str) -> Option<(i64, bool)> {
     let text = text.trim_ascii_start();
     let (negative, body) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    if !negative && let Some(read) = dated(body) {
-        return Some((read.parts.time() + read.carry, read.clean));
+    if !negative {
+        match as_dated(body) {
+            Ok(read) => return Some((read.parts.time() + read.carry, read.clean)),
+            Err(Unread::OutOfCalendar) => return None,
+            Err(Unread::Other) => {}
+        }
     }
     let bytes = body.as_bytes();
     let mut position = 0;
@@ -325,6 +357,8 @@ mod tests {
         check("12", Some("00:00:12"));
         check("10:61:00", None);
         check("2024-01-02 03:04:05", Some("03:04:05"));
+        check("2024-01-02 25:04:05", None);
+        check("2024-02-30 03:04:05", None);
         check("838:59:59", Some("838:59:59"));
         check("abc", None);
         check("1e1", None);

@@ -62,16 +62,11 @@ pub fn datetime(array: &ArrayRef, call: &Call<'_>) -> Result<TimestampMicrosecon
         data_type if is_text(data_type) || is_binary(data_type) => {
             let zone = call.zone()?;
             let read = |value: &str| {
-                let read = Read::datetime(value)?;
-                let micros = read.parts.micros()?.checked_add(read.carry)?;
-                let micros = match read.offset {
-                    Some(offset) => zone.local(micros - offset * SECOND),
-                    None => micros,
-                };
-                if !read.clean {
+                let (micros, clean) = read_datetime(value, zone)?;
+                if !clean {
                     truncated(call, "datetime", value);
                 }
-                in_range(micros).then_some(micros)
+                Some(micros)
             };
             let read = |value: &str| {
                 let micros = read(value);
@@ -85,7 +80,8 @@ pub fn datetime(array: &ArrayRef, call: &Call<'_>) -> Result<TimestampMicrosecon
         _ => numbers(array, call)?
             .map(|number| {
                 let (value, micro) = number?;
-                let micros = from_number(value).and_then(Parts::micros).map(|micros| micros + micro);
+                let parts = from_number(value).filter(|_| micro >= 0);
+                let micros = parts.and_then(Parts::micros).map(|micros| micros + micro);
                 if micros.is_none() {
                     incorrect(call, "datetime", &value.to_string());
                 }
@@ -93,6 +89,17 @@ pub fn datetime(array: &ArrayRef, call: &Call<'_>) -> Result<TimestampMicrosecon
             })
             .collect(),
     })
+}
+
+/// The date and time that a text begins with, on the clocks of a zone, and whether nothing else follows.
+pub fn read_datetime(text: &str, zone: Zone) -> Option<(i64, bool)> {
+    let read = Read::datetime(text)?;
+    let micros = read.parts.micros()?.checked_add(read.carry)?;
+    let micros = match read.offset {
+        Some(offset) => zone.local(micros - offset * SECOND),
+        None => micros,
+    };
+    in_range(micros).then_some((micros, read.clean))
 }
 
 /// A column of dates and times as fields.
@@ -145,7 +152,7 @@ pub fn calendar(raw: &Cells<ArrayRef>, call: &Call<'_>) -> Result<Instants> {
         data_type if data_type.is_numeric() => {
             let read = |number: Option<(i64, i64)>| {
                 let (value, micro) = number?;
-                let parts = from_number(value);
+                let parts = from_number(value).filter(|_| micro >= 0);
                 if parts.is_none() {
                     incorrect(call, "datetime", &value.to_string());
                 }
@@ -163,6 +170,7 @@ pub fn calendar(raw: &Cells<ArrayRef>, call: &Call<'_>) -> Result<Instants> {
 /// Any column as times. A date and time gives its time of day.
 pub fn time(array: &ArrayRef, call: &Call<'_>) -> Result<DurationMicrosecondArray> {
     let clamp = |value: i64| value.clamp(-LONGEST_TIME, LONGEST_TIME);
+    let is_time = |value: i64| clamp(value) == value;
     Ok(match array.data_type() {
         DataType::Duration(TimeUnit::Microsecond) => array.as_primitive::<DurationMicrosecondType>().clone(),
         DataType::Duration(_) => cast(array, &DataType::Duration(TimeUnit::Microsecond))?
@@ -178,43 +186,32 @@ pub fn time(array: &ArrayRef, call: &Call<'_>) -> Result<DurationMicrosecondArra
         }
         data_type if is_text(data_type) || is_binary(data_type) => {
             let read = |value: &str| {
-                let Some((micros, clean)) = read_time(value) else {
-                    incorrect(call, "time", value);
-                    return None;
-                };
-                if !clean || micros.abs() > LONGEST_TIME + SECOND {
+                let read = read_time(value).map(|(micros, clean)| (clamp(micros), clean && is_time(micros)));
+                if read.is_none_or(|(_, clean)| !clean) {
                     truncated(call, "time", value);
                 }
-                Some(clamp(micros))
+                read.map(|(micros, _)| micros)
             };
             text(array, call)?.iter().map(|value| value.and_then(read)).collect()
         }
         _ => numbers(array, call)?
             .map(|number| {
                 let (value, micro) = number?;
-                let micros =
-                    time_from_number(value).map(|time| if value < 0 { time - micro } else { time + micro });
-                match micros {
-                    Some(micros) if micros.abs() <= LONGEST_TIME => Some(micros),
-                    Some(micros) => {
-                        truncated(call, "time", &value.to_string());
-                        Some(clamp(micros))
-                    }
-                    None => {
-                        incorrect(call, "time", &value.to_string());
-                        None
-                    }
+                let micros = time_from_number(value).map(|time| time + micro);
+                if !micros.is_some_and(is_time) {
+                    truncated(call, "time", &value.to_string());
                 }
+                micros.map(clamp)
             })
             .collect(),
     })
 }
 
-/// Integers, each with the microseconds of its fraction.
-type Numbers<'a> = dyn Iterator<Item = Option<(i64, i64)>> + 'a;
+/// Integers, each with the microseconds of its fraction, which have its sign.
+pub type Numbers<'a> = dyn Iterator<Item = Option<(i64, i64)>> + 'a;
 
 /// A column of numbers as integers and microseconds of their fractions.
-fn numbers<'a>(array: &'a ArrayRef, call: &'a Call<'_>) -> Result<Box<Numbers<'a>>> {
+pub fn numbers<'a>(array: &'a ArrayRef, call: &'a Call<'_>) -> Result<Box<Numbers<'a>>> {
     if array.data_type().is_integer() || matches!(array.data_type(), DataType::Boolean) {
         let values = int(array, call)?;
         return Ok(Box::new(
@@ -228,13 +225,13 @@ fn numbers<'a>(array: &'a ArrayRef, call: &'a Call<'_>) -> Result<Box<Numbers<'a
             let value = values.is_valid(row).then(|| values.value(row))?;
             let micros = super::decimal::Decimal { value, scale }.rescaled(6)?.value.to_i128()?;
             let whole = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
-            Some((whole, (micros % 1_000_000).unsigned_abs() as i64))
+            Some((whole, (micros % 1_000_000) as i64))
         })));
     }
     let values = double(array, call)?;
     Ok(Box::new((0..values.len()).map(move |row| {
         let value = values.is_valid(row).then(|| values.value(row))?;
-        Some((value.trunc() as i64, ((value - value.trunc()).abs() * 1e6).round() as i64))
+        Some((value.trunc() as i64, ((value - value.trunc()) * 1e6).round() as i64))
     })))
 }
 

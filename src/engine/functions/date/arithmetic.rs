@@ -65,7 +65,7 @@ impl Unit {
         let name = name.to_ascii_uppercase();
         let name = name.strip_prefix("SQL_TSI_").unwrap_or(&name);
         Ok(match name {
-            "MICROSECOND" | "FRAC_SECOND" => Self::Micros(1),
+            "MICROSECOND" => Self::Micros(1),
             "SECOND" => Self::Micros(SECOND),
             "MINUTE" => Self::Micros(60 * SECOND),
             "HOUR" => Self::Micros(3600 * SECOND),
@@ -152,8 +152,12 @@ fn add(call: &Call<'_>, date: usize, amount: usize, unit: usize, sign: i64) -> R
     if matches!(call.returns, DataType::Duration(_)) {
         let times = call.time(date)?;
         return call.times(|row| {
-            let sum = times.at(row)?.checked_add(interval(row)?.micros)?;
-            (sum.abs() <= LONGEST_TIME).then_some(sum)
+            let sum = times.at(row)?.saturating_add(interval(row)?.micros);
+            let is_time = (-LONGEST_TIME..=LONGEST_TIME).contains(&sum);
+            if !is_time {
+                call.warn(1441, "Datetime function: time field overflow");
+            }
+            is_time.then_some(sum)
         });
     }
     let overflow = || {
@@ -188,7 +192,7 @@ fn add_to_text(
     unit: Unit,
     interval: impl Fn(usize) -> Option<Interval>,
 ) -> Result<ArrayRef> {
-    let text = call.text(date)?;
+    let text = call.unquoted(date)?;
     let numeric = !is_text(call.kind(date));
     let moments = if numeric { Some(call.datetime(date)?) } else { None };
     call.texts(|row, out| {
@@ -200,7 +204,10 @@ fn add_to_text(
             None => read.and_then(|read| Some(read.parts.micros()? + read.carry)),
         };
         let Some(base) = base else {
-            convert::incorrect(call, "datetime", value);
+            // Of a number that was said when it was read.
+            if !numeric {
+                convert::incorrect(call, "datetime", value);
+            }
             return None;
         };
         let Some(sum) = plus(base, interval) else {
@@ -266,26 +273,42 @@ fn amounts<'a>(
     })
 }
 
-/// An amount of seconds as microseconds.
+/// An amount of seconds as microseconds; finer digits are cut.
 fn seconds<'a>(call: &'a Call<'_>, argument: usize) -> Result<Box<dyn Fn(usize) -> Option<i64> + 'a>> {
     let kind = call.kind(argument);
     if kind.is_decimal() {
         let scale = decimal::scale(kind);
         let amount = call.raw(argument)?.map(decimal::wide)?;
-        return Ok(Box::new(move |row| {
-            let micros = decimal::Decimal { value: amount.at(row)?, scale }.rescaled(6)?;
-            Some(micros.value.to_i128().and_then(|micros| i64::try_from(micros).ok()).unwrap_or(i64::MAX))
-        }));
+        return Ok(Box::new(move |row| micros(decimal::Decimal { value: amount.at(row)?, scale })));
     }
     if kind.is_integer() {
         let amount = call.int(argument)?;
         return Ok(Box::new(move |row| Some(amount.at(row)?.saturating_mul(SECOND))));
     }
+    if is_text(kind) {
+        let amount = call.text(argument)?;
+        return Ok(Box::new(move |row| {
+            let text = amount.at(row)?;
+            let (seconds, clean) = decimal::Decimal::parse(text);
+            if !clean {
+                convert::truncated(call, "DECIMAL", text);
+            }
+            micros(seconds)
+        }));
+    }
     let amount = call.double(argument)?;
-    Ok(Box::new(move |row| Some((amount.at(row)? * SECOND as f64).round() as i64)))
+    Ok(Box::new(move |row| micros(decimal::Decimal::from_double(amount.at(row)?))))
 }
 
-/// The fields of a text as `1 10:11` for DAY_MINUTE: numbers with anything between them; too few are the last ones.
+/// Seconds as microseconds; more than there can be are the most that there can be.
+fn micros(seconds: decimal::Decimal) -> Option<i64> {
+    let edge = if seconds.value.is_negative() { i64::MIN } else { i64::MAX };
+    let micros = seconds.truncated(6).rescaled(6).and_then(|micros| micros.value.to_i128());
+    Some(micros.and_then(|micros| i64::try_from(micros).ok()).unwrap_or(edge))
+}
+
+/// The fields of a text as `1 10:11` for DAY_MINUTE: numbers with anything between them; too few are the last ones, with
+/// too many it is no interval.
 fn fields(text: &str, first: usize, last: usize, sign: i64) -> Option<Interval> {
     let negative = text.trim_start().starts_with('-');
     let wanted = last - first + 1;
@@ -293,7 +316,7 @@ fn fields(text: &str, first: usize, last: usize, sign: i64) -> Option<Interval> 
     let mut fraction = 0;
     for part in text.split(|character: char| !character.is_ascii_digit()).filter(|part| !part.is_empty()) {
         if numbers.len() == wanted {
-            break;
+            return None;
         }
         fraction = part.len();
         numbers.push(part.parse::<i64>().ok()?);
@@ -314,6 +337,19 @@ fn fields(text: &str, first: usize, last: usize, sign: i64) -> Option<Interval> 
     Some(Interval {
         months: years.checked_mul(12)?.checked_add(months)?.checked_mul(sign)?,
         micros: time * sign,
+    })
+}
+
+/// Months and microseconds of an interval that is written out; None where its amount is not a plain one.
+pub fn span(amount: &str, unit: &str) -> Option<(i64, i64)> {
+    let amount = amount.trim();
+    Some(match Unit::parse(unit).ok()? {
+        Unit::Micros(SECOND) => (0, (amount.parse::<f64>().ok()? * SECOND as f64).round() as i64),
+        Unit::Micros(unit) => (0, amount.parse::<i64>().ok()?.checked_mul(unit)?),
+        Unit::Months(unit) => (amount.parse::<i64>().ok()?.checked_mul(unit)?, 0),
+        Unit::Fields(first, last) => {
+            fields(amount, first, last, 1).map(|Interval { months, micros }| (months, micros))?
+        }
     })
 }
 
@@ -385,12 +421,6 @@ fn time_difference(call: &Call<'_>) -> Result<ArrayRef> {
     let is_time =
         |kind: &DataType| matches!(kind, DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_));
     let is_date = |kind: &DataType| is_temporal(kind) && !is_time(kind);
-    let clamp = |value: i64| {
-        if value.abs() > LONGEST_TIME {
-            call.warn(1292, "Truncated incorrect time value");
-        }
-        value.clamp(-LONGEST_TIME, LONGEST_TIME)
-    };
     let has_day_only = |kind: &DataType| matches!(kind, DataType::Date32 | DataType::Date64);
     let (left, right) = (call.kind(0), call.kind(1));
     // A TIME, a DATE and a DATETIME are of three kinds.
@@ -402,12 +432,12 @@ fn time_difference(call: &Call<'_>) -> Result<ArrayRef> {
     }
     if is_date(left) && is_date(right) {
         let (left, right) = (call.datetime(0)?, call.datetime(1)?);
-        return call.times(|row| Some(clamp(left.at(row)? - right.at(row)?)));
+        return call.times(|row| Some(longest(call, left.at(row)? - right.at(row)?)));
     }
     let (left, right) = (Moments::of(call, 0)?, Moments::of(call, 1)?);
-    call.times(|row| match (left.at(row)?, right.at(row)?) {
+    call.times(|row| match (left.at(row, call)?, right.at(row, call)?) {
         (Moment::Time(left), Moment::Time(right)) | (Moment::Date(left), Moment::Date(right)) => {
-            Some(clamp(left - right))
+            Some(longest(call, left - right))
         }
         _ => None,
     })
@@ -434,26 +464,46 @@ impl Moments {
                 Self::Dates(call.datetime(argument)?)
             }
             kind if is_temporal(kind) => Self::Times(call.time(argument)?),
-            _ => Self::Texts(call.text(argument)?),
+            _ => Self::Texts(call.unquoted(argument)?),
         })
     }
 
-    fn at(&self, row: usize) -> Option<Moment> {
+    fn at(&self, row: usize, call: &Call<'_>) -> Option<Moment> {
         match self {
             Self::Times(times) => times.at(row).map(Moment::Time),
             Self::Dates(dates) => dates.at(row).map(Moment::Date),
-            Self::Texts(texts) => moment(texts.at(row)?),
+            Self::Texts(texts) => {
+                let text = texts.at(row)?;
+                let (moment, clean) = moment(text).unzip();
+                if clean != Some(true) {
+                    convert::truncated(call, "time", text);
+                }
+                moment
+            }
         }
     }
 }
 
-/// A text with a date and a time of day is a date and time, any other a time.
-fn moment(text: &str) -> Option<Moment> {
+/// A text with a date and a time of day is a date and time, any other a time; and whether nothing else follows.
+fn moment(text: &str) -> Option<(Moment, bool)> {
     let text = text.trim_ascii_start();
-    match read::dated(text) {
-        Some(read) => Some(Moment::Date(read.parts.micros()? + read.carry)),
-        None => read_time(text).map(|(time, _)| Moment::Time(time)),
+    if let Some(read) = read::dated(text) {
+        return Some((Moment::Date(read.parts.micros()? + read.carry), read.clean));
     }
+    let (time, clean) = read_time(text)?;
+    let kept = time.clamp(-LONGEST_TIME, LONGEST_TIME);
+    Some((Moment::Time(kept), clean && kept == time))
+}
+
+/// A time, or the longest one with a warning.
+fn longest(call: &Call<'_>, time: i64) -> i64 {
+    let kept = time.clamp(-LONGEST_TIME, LONGEST_TIME);
+    if kept != time {
+        let mut text = String::new();
+        write_time(time, if time % SECOND == 0 { 0 } else { 6 }, &mut text);
+        convert::truncated(call, "time", &text);
+    }
+    kept
 }
 
 fn add_time_type(types: &Types<'_>) -> Result<DataType> {
@@ -468,12 +518,11 @@ fn add_time_type(types: &Types<'_>) -> Result<DataType> {
 /// A time, or a date and time, plus a time. A text gives a text.
 fn add_time(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
     let addend = Moments::of(call, 1)?;
-    let addend = |row| match addend.at(row)? {
+    let addend = |row| match addend.at(row, call)? {
         Moment::Time(time) => Some(time * sign),
         // A date cannot be added.
         Moment::Date(_) => None,
     };
-    let longest = |sum: i64| sum.clamp(-LONGEST_TIME, LONGEST_TIME);
     match call.returns {
         DataType::Timestamp(..) => {
             let moments = call.datetime(0)?;
@@ -481,16 +530,16 @@ fn add_time(call: &Call<'_>, sign: i64) -> Result<ArrayRef> {
         }
         DataType::Duration(_) => {
             let times = call.time(0)?;
-            call.times(|row| Some(longest(times.at(row)?.checked_add(addend(row)?)?)))
+            call.times(|row| Some(longest(call, times.at(row)?.checked_add(addend(row)?)?)))
         }
         _ => {
             let moments = Moments::of(call, 0)?;
             call.texts(|row, out| {
                 let addend = addend(row)?;
                 let digits = |micros: i64| if micros % SECOND == 0 { 0 } else { 6 };
-                match moments.at(row)? {
+                match moments.at(row, call)? {
                     Moment::Time(time) => {
-                        let sum = longest(time.checked_add(addend)?);
+                        let sum = longest(call, time.checked_add(addend)?);
                         write_time(sum, digits(sum), out);
                     }
                     Moment::Date(micros) => {

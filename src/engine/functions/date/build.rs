@@ -5,6 +5,7 @@ use arrow::datatypes::{DataType, Decimal128Type};
 use datafusion::common::Result;
 
 use super::super::calendar::{DAY, Parts, SECOND, days_from_civil};
+use super::super::convert::read::Read;
 use super::super::convert::{self, decimal, temporal};
 use super::super::shown::Digits;
 use super::super::signature::{Call, Function, Types, digits, returns};
@@ -169,11 +170,11 @@ fn from_unixtime(call: &Call<'_>) -> Result<ArrayRef> {
 fn unix_timestamp_type(types: &Types<'_>) -> Result<DataType> {
     let digits = match types.len() {
         0 => 0,
-        _ => match types.of(0) {
-            DataType::Null => 0,
-            shown if is_temporal(shown) || shown.is_integer() || types.string(0).is_some() => {
-                types.fraction(0)
-            }
+        _ => match (types.of(0), types.string(0)) {
+            (DataType::Null, _) => 0,
+            // What a text says, if it says a date and time.
+            (_, Some(text)) if Read::datetime(text).is_some() => types.fraction(0),
+            (shown, _) if is_temporal(shown) || shown.is_integer() || shown.is_decimal() => types.fraction(0),
             _ => 6,
         },
     };
@@ -183,7 +184,7 @@ fn unix_timestamp_type(types: &Types<'_>) -> Result<DataType> {
     })
 }
 
-/// The instant at which the session's clock shows a time; 0 before 1970, as in MySQL.
+/// The instant at which the session's clock shows a time; 0 before 1970, as in MySQL 8.
 fn unix_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
     if call.count() == 0 {
         let now = call.now().div_euclid(SECOND);
@@ -191,9 +192,9 @@ fn unix_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
     }
     const END: i64 = 32_536_771_200 * SECOND;
     let zone = call.zone()?;
-    let moments = call.datetime(0)?;
+    let moments = call.calendar(0)?;
     let instant = |row| {
-        let instant = zone.instant(moments.at(row)?);
+        let instant = zone.instant(moments.at(row).and_then(Parts::micros)?);
         Some(if (0..END).contains(&instant) { instant } else { 0 })
     };
     match *call.returns {

@@ -1,13 +1,14 @@
 //! Fields of dates and times: YEAR, WEEK, HOUR, EXTRACT and their like.
 
 use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type};
 use datafusion::common::Result;
 
 use super::super::calendar::{self, DAY, EPOCH, Parts, SECOND, week, weekday};
+use super::super::convert::read;
 use super::super::error::Error;
 use super::super::preimage;
-use super::super::signature::{Call, Function, Types, digits, returns};
+use super::super::signature::{Call, Function, Types, digits, is_text, returns};
 
 /// The functions of fields.
 pub fn functions() -> Vec<Function> {
@@ -162,8 +163,6 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
         let moments = call.datetime(1)?;
         return call.ints(|row| Some(week(moments.at(row)?.div_euclid(DAY), 0).1.into()));
     }
-    // Of a date and time, DAY_… begin with its day; of a time, its hours may be many.
-    let with_day = unit.starts_with("DAY_");
     let digits: fn(i64) -> i64 = match unit.as_str() {
         "HOUR" => |time| time / SECOND / 3600,
         "MINUTE" => |time| time / SECOND / 60 % 60,
@@ -187,18 +186,32 @@ fn extract(call: &Call<'_>) -> Result<ArrayRef> {
         "DAY_MICROSECOND" => 1_000_000 * SECOND,
         _ => 0,
     };
-    let is_time = matches!(call.kind(1), DataType::Duration(_) | DataType::Time32(_) | DataType::Time64(_));
-    if with_day && !is_time {
-        let parts = call.calendar(1)?;
-        return call.ints(|row| {
-            let parts = parts.at(row)?;
-            Some(i64::from(parts.day) * width + digits(parts.time()))
-        });
-    }
+    // DAY_… begin with the day of what has one; the hours of a time may be many.
     let times = call.time(1)?;
-    call.primitives::<Int64Type>(|row| {
+    let days = if width > 0 { Some(days(call, 1)?) } else { None };
+    call.ints(|row| {
         let time = times.at(row)?;
-        Some(digits(time.abs()) * time.signum())
+        let day = days.as_ref().and_then(|days| days(row)).unwrap_or(0);
+        Some(i64::from(day) * width + digits(time.abs()) * time.signum())
+    })
+}
+
+/// The day of the month of each value that has one; a time has none, and a text or a number only beside its time.
+fn days<'a>(call: &'a Call<'_>, argument: usize) -> Result<Box<dyn Fn(usize) -> Option<u32> + 'a>> {
+    Ok(match call.kind(argument) {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            let parts = call.calendar(argument)?;
+            Box::new(move |row| Some(parts.at(row)?.day))
+        }
+        number if number.is_numeric() => {
+            let numbers = call.int(argument)?;
+            Box::new(move |row| Some(read::dated_number(numbers.at(row)?)?.day))
+        }
+        text if is_text(text) => {
+            let texts = call.text(argument)?;
+            Box::new(move |row| Some(read::dated(texts.at(row)?.trim_ascii_start())?.parts.day))
+        }
+        _ => Box::new(|_| None),
     })
 }
 

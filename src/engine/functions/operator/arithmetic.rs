@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, Decimal256Array, Scalar};
-use arrow::compute::cast;
 use arrow::compute::kernels::numeric;
-use arrow::datatypes::{DataType, Decimal128Type, Decimal256Type, Field, Float64Type, i256};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{
+    DECIMAL256_MAX_PRECISION, DataType, Decimal128Type, Decimal256Type, Field, Float64Type, i256,
+};
 use arrow::error::ArrowError;
 use datafusion::common::Result;
 
@@ -78,10 +80,10 @@ impl Number {
     }
 
     /// Digits before and after the point.
-    fn parts(self) -> (i8, i8) {
+    fn parts(self) -> Places {
         match self {
-            Self::Integer { digits, .. } => (digits as i8, 0),
-            Self::Decimal { precision, scale } => (precision as i8 - scale, scale),
+            Self::Integer { digits, .. } => (digits.into(), 0),
+            Self::Decimal { precision, scale } => (i16::from(precision) - i16::from(scale), scale.into()),
             Self::Double => (0, 0),
         }
     }
@@ -92,7 +94,7 @@ impl Number {
 }
 
 /// Digits before and after the point.
-type Places = (i8, i8);
+type Places = (i16, i16);
 
 /// The type for two operands; `exact` gives digits before and after the point for exact ones that are not integers.
 fn type_of(types: &Types<'_>, exact: fn(Places, Places) -> Places) -> DataType {
@@ -112,12 +114,9 @@ fn integer_type(left: Number, right: Number) -> DataType {
 }
 
 /// MySQL's decimals have at most 65 digits, 30 of them after the point.
-fn exact_type(whole: i8, scale: i8) -> DataType {
-    let scale = scale.min(decimal::SCALE);
-    decimal::data_type(
-        (i16::from(whole) + i16::from(scale)).clamp(1, i16::from(decimal::PRECISION)) as u8,
-        scale,
-    )
+fn exact_type(whole: i16, scale: i16) -> DataType {
+    let scale = scale.min(decimal::SCALE.into());
+    decimal::data_type((whole + scale).clamp(1, decimal::PRECISION.into()) as u8, scale as i8)
 }
 
 fn sum_type(types: &Types<'_>) -> Result<DataType> {
@@ -148,7 +147,13 @@ fn quotient_type(types: &Types<'_>) -> Result<DataType> {
         return Ok(DataType::Float64);
     }
     let ((whole, scale), (_, right_scale)) = (left.parts(), right.parts());
-    Ok(exact_type(whole + right_scale, quotient_scale(scale, right_scale, division_digits(types))))
+    let (whole, more) = (whole + right_scale, i16::from(division_digits(types)));
+    // Digits that are not shown give way to those before the point.
+    let room = i16::from(DECIMAL256_MAX_PRECISION) - whole;
+    let most = i16::from(decimal::SCALE);
+    let scale = quotient_scale(scale, right_scale, more).min(room.max(scale + more)).min(most);
+    let precision = (whole + scale).clamp(1, i16::from(DECIMAL256_MAX_PRECISION));
+    Ok(decimal::data_type(precision as u8, scale as i8))
 }
 
 fn division_digits(types: &Types<'_>) -> i8 {
@@ -158,7 +163,7 @@ fn division_digits(types: &Types<'_>) -> i8 {
 
 /// MySQL keeps decimals in groups of nine digits: a quotient has those of both operands, and more groups if they
 /// hold not so many digits `more` than are written.
-fn quotient_scale(left: i8, right: i8, more: i8) -> i8 {
+fn quotient_scale(left: i16, right: i16, more: i16) -> i16 {
     let groups = (left + 8) / 9 + (right + 8) / 9;
     let spare = groups * 9 - left - right;
     9 * (groups + ((more - spare).max(0) + 8) / 9)
@@ -239,7 +244,7 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
         return call.try_primitives::<Float64Type>(|row| {
             let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
             if right == 0.0 {
-                return Ok(by_zero(call));
+                return Ok(call.by_zero());
             }
             let quotient = left / right;
             // Zero has no sign.
@@ -257,7 +262,7 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
         let result = call.try_primitives::<Decimal128Type>(|row| {
             let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
             if right == 0 {
-                return Ok(by_zero(call));
+                return Ok(call.by_zero());
             }
             match left.checked_mul(power) {
                 Some(left) => Ok(Some(left / right)),
@@ -271,17 +276,31 @@ fn divide(call: &Call<'_>) -> Result<ArrayRef> {
         return relabelled_bits(result, call.returns);
     }
     let ((left, left_scale), (right, right_scale)) = (wide(call, 0)?, wide(call, 1)?);
-    let power = decimal::power(shift(left_scale, right_scale));
+    let digits = shift(left_scale, right_scale);
     let result = call.try_primitives::<Decimal256Type>(|row| {
         let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
         if right == i256::ZERO {
-            return Ok(by_zero(call));
+            return Ok(call.by_zero());
         }
-        let left = left.checked_mul(power).ok_or_else(|| too_large("DECIMAL"))?;
-        Ok(Some(left.wrapping_div(right)))
+        long_division(left, right, digits).map(Some).ok_or_else(|| too_large("DECIMAL"))
     })?;
-    let labelled = relabelled_bits(result, &DataType::Decimal256(76, scale))?;
-    Ok(cast(&labelled, call.returns)?)
+    let labelled = relabelled_bits(result, &DataType::Decimal256(DECIMAL256_MAX_PRECISION, scale))?;
+    strictly(&labelled, call.returns).map_err(|_| too_large("DECIMAL"))
+}
+
+/// The quotient with so many digits more than there are, a few at a time: all of them at once may not fit the dividend.
+fn long_division(left: i256, right: i256, digits: u32) -> Option<i256> {
+    const STEP: u32 = 9;
+    let (mut quotient, mut rest) = (left.checked_div(right)?, left.checked_rem(right)?);
+    let mut missing = digits;
+    while missing > 0 {
+        let power = decimal::power(missing.min(STEP));
+        let dividend = rest.checked_mul(power)?;
+        quotient = quotient.checked_mul(power)?.checked_add(dividend.checked_div(right)?)?;
+        rest = dividend.checked_rem(right)?;
+        missing -= missing.min(STEP);
+    }
+    Some(quotient)
 }
 
 /// DIV: the quotient without its fraction.
@@ -296,7 +315,7 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
         let (left, right) = (integers(call, 0)?, integers(call, 1)?);
         Box::new(move |row| {
             let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
-            Ok(if right == 0 { by_zero(call) } else { Some(left / right) })
+            Ok(if right == 0 { call.by_zero() } else { Some(left / right) })
         })
     } else if call.kind(0).is_decimal() && (call.kind(1).is_decimal() || integral(1))
         || integral(0) && call.kind(1).is_decimal()
@@ -308,7 +327,7 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
         Box::new(move |row| {
             let (Some(left), Some(right)) = (left.at(row), right.at(row)) else { return Ok(None) };
             if right == i256::ZERO {
-                return Ok(by_zero(call));
+                return Ok(call.by_zero());
             }
             let (left, right) = (left.checked_mul(left_power), right.checked_mul(right_power));
             let (Some(left), Some(right)) = (left, right) else {
@@ -323,7 +342,7 @@ fn divide_integers(call: &Call<'_>) -> Result<ArrayRef> {
         Box::new(move |row| {
             let (Some(left), Some(right)) = (left(row), right(row)) else { return Ok(None) };
             if right.value == i256::ZERO {
-                return Ok(by_zero(call));
+                return Ok(call.by_zero());
             }
             let inexact = || Some((left_double.at(row)? / right_double.at(row)?).trunc() as i128);
             Ok(whole_quotient(left, right).or_else(inexact))
@@ -492,9 +511,15 @@ fn relabelled(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let same_width =
         matches!(array.data_type(), DataType::Decimal128(..)) == matches!(to, DataType::Decimal128(..));
     if decimal::scale(array.data_type()) != decimal::scale(to) || !same_width {
-        return Ok(cast(array, to)?);
+        return strictly(array, to);
     }
     relabelled_bits(Arc::clone(array), to)
+}
+
+/// Decimals as those of a type; what does not fit is an error.
+fn strictly(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    Ok(cast_with_options(array, to, &options)?)
 }
 
 /// The same bits as decimals of a type.
@@ -523,9 +548,4 @@ fn finite(array: ArrayRef) -> Option<ArrayRef> {
 /// Zero without a sign: Arrow tells the two zeros apart when it compares.
 fn unsigned_zeros(array: ArrayRef) -> ArrayRef {
     shared(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(|value| value + 0.0))
-}
-
-fn by_zero<T>(call: &Call<'_>) -> Option<T> {
-    call.warn(1365, "Division by 0");
-    None
 }

@@ -12,12 +12,17 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 
 use super::super::control::{Shown, as_type, convert_expr};
 use super::super::shown::Digits;
-use super::super::signature::{Call, Function, Types, digits};
+use super::super::signature::{Call, Function, Types, digits, marks};
 use super::super::udf;
 use super::super::unify::unify;
 
 pub fn functions() -> Vec<Function> {
-    vec![Function::new("mysql_case", 2.., case_type, eager).digits(case_digits).conditional(as_case)]
+    vec![
+        Function::new("mysql_case", 2.., case_type, eager)
+            .digits(case_digits)
+            .marked(case_mark)
+            .conditional(as_case),
+    ]
 }
 
 /// The places of the results among so many arguments.
@@ -32,6 +37,10 @@ fn case_type(types: &Types<'_>) -> Result<DataType> {
 
 fn case_digits(types: &Types<'_>) -> Option<Digits> {
     digits::widest(results(types.len()).map(|argument| &types.fields[argument]).collect::<Vec<_>>())
+}
+
+fn case_mark(types: &Types<'_>) -> Option<(String, String)> {
+    marks::json(results(types.len()).map(|argument| &types.fields[argument]))
 }
 
 /// A CASE of constants, before the plan is simplified.

@@ -9,9 +9,9 @@ use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, Volatility};
 
-use super::super::convert::read::Read;
+use super::super::convert::read::{Read, from_number, time_from_number};
 use super::super::error::Error;
-use super::super::signature::{EXTENSION, is_binary, is_text};
+use super::super::signature::{self, is_binary, is_text};
 use super::super::udf;
 use super::super::unify::temporal;
 
@@ -36,21 +36,28 @@ fn is_date(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
 }
 
-/// The first day of the calendar after what a constant text says, when that is no day of it: `2024-02-31`, `2024-00-00`.
-/// A text that is none at all is an error.
+/// The first day of the calendar after what a constant says, when that is no day of it: `2024-02-31`, `2024-00-00`, 0.
+/// A text that is none at all is an error; such a number is compared as a number.
 pub fn nearest_day(constant: &Expr, moment_type: &DataType) -> Result<Option<Expr>> {
     if !is_date(moment_type) {
         return Ok(None);
     }
     let Expr::Literal(value, metadata) = constant else { return Ok(None) };
-    let Some(Some(text)) = value.try_as_str() else { return Ok(None) };
-    let Some(Read { parts, .. }) = Read::relaxed(text) else {
-        let kind = match moment_type {
-            DataType::Date32 | DataType::Date64 => "DATE",
-            DataType::Timestamp(_, None) => "DATETIME",
-            _ => "TIMESTAMP",
+    let parts = if let Some(Some(text)) = value.try_as_str() {
+        let Some(Read { parts, .. }) = Read::relaxed(text) else {
+            let kind = match moment_type {
+                DataType::Date32 | DataType::Date64 => "DATE",
+                DataType::Timestamp(_, None) => "DATETIME",
+                _ => "TIMESTAMP",
+            };
+            return Err(Error::WrongValue { kind, value: text.to_owned() }.into());
         };
-        return Err(Error::WrongValue { kind, value: text.to_owned() }.into());
+        parts
+    } else {
+        match integer(constant).and_then(from_number) {
+            Some(parts) => parts,
+            None => return Ok(None),
+        }
     };
     let (year, month) = match (parts.month, parts.day) {
         (0, _) => (parts.year, 1),
@@ -60,6 +67,25 @@ pub fn nearest_day(constant: &Expr, moment_type: &DataType) -> Result<Option<Exp
     };
     let day = ScalarValue::Utf8View(Some(format!("{year:04}-{month:02}-01")));
     Ok(Some(Expr::Literal(day, metadata.clone())))
+}
+
+/// The value of an integer constant.
+fn integer(constant: &Expr) -> Option<i64> {
+    match constant {
+        Expr::Literal(value, _) if value.data_type().is_integer() => match value.cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(value)) => value,
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether an integer constant is no moment of a type.
+fn is_no_moment(constant: &Expr, moment_type: &DataType) -> bool {
+    integer(constant).is_some_and(|number| match is_date(moment_type) {
+        true => from_number(number).is_none(),
+        false => time_from_number(number).is_none(),
+    })
 }
 
 /// A comparison with what is directly before a day, and no day itself.
@@ -74,38 +100,24 @@ fn beside(operator: Operator, moment: Expr, day: Expr, types: (&DataType, &DataT
     })
 }
 
-/// A comparison of JSON with a text or a truth, which become JSON for it; `None` for all others. Numbers are compared
-/// as numbers, and JSON with JSON by its text, which has one form.
+/// A comparison of JSON with anything, which becomes JSON for it; `None` for all others.
 pub fn with_json(operator: Operator, left: &Expr, right: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
-    let json_is_left = is_json(left, schema);
-    if json_is_left == is_json(right, schema) {
+    let known = type_of(left, schema).is_some() && type_of(right, schema).is_some();
+    if !known || !(is_json(left, schema) || is_json(right, schema)) {
         return Ok(None);
     }
-    let (json, other) = if json_is_left { (left, right) } else { (right, left) };
-    let equality = matches!(
-        operator,
-        Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom
-    );
-    let (json, other) = match type_of(other, schema) {
-        Some(text) if is_text(&text) && equality => (json.clone(), as_json(other.clone(), &text)?),
-        // By the order of texts a document's quotes do not count.
-        Some(text) if is_text(&text) => (udf("json_unquote")?.call(vec![json.clone()]), other.clone()),
-        Some(truth @ DataType::Boolean) if equality => (json.clone(), as_json(other.clone(), &truth)?),
-        _ => return Ok(None),
-    };
-    let (left, right) = if json_is_left { (json, other) } else { (other, json) };
+    let (left, right) = (json_key(left.clone())?, json_key(right.clone())?);
     Ok(Some(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))))
 }
 
-/// A text or a truth as JSON's text.
-pub fn as_json(value: Expr, data_type: &DataType) -> Result<Expr> {
-    let function = if is_text(data_type) { "mysql_json_string" } else { "mysql_cast_json" };
-    Ok(udf(function)?.call(vec![value]))
+/// What JSON is compared and ordered by, and what is compared with it.
+pub fn json_key(value: Expr) -> Result<Expr> {
+    Ok(udf("mysql_json_key")?.call(vec![value]))
 }
 
 /// Whether an expression's text is JSON.
 pub fn is_json(expression: &Expr, schema: &DFSchema) -> bool {
-    matches!(expression.to_field(schema), Ok((_, field)) if field.metadata().contains_key(EXTENSION.0))
+    matches!(expression.to_field(schema), Ok((_, field)) if signature::is_json(&field))
 }
 
 /// Whether DataFusion compares two types as MySQL does.
@@ -245,7 +257,8 @@ fn with_temporal(
         Ok(udf("mysql_cast_datetime")?.call(vec![operand, digits]))
     };
     let numeric = other_type.is_numeric() || *other_type == DataType::Boolean;
-    if numeric && !is_constant(&other) {
+    // A constant number next to a column becomes what the column is, if it can.
+    if numeric && (!is_constant(&other) || is_constant(&moment) || is_no_moment(&other, moment_type)) {
         let other = if other_type.is_numeric() { other } else { cast(other, &DataType::Int64) };
         return Ok((udf("mysql_cast_double")?.call(vec![moment]), other));
     }

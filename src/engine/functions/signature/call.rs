@@ -15,9 +15,10 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::{Result, ScalarValue, resources_err};
 use datafusion::logical_expr::ColumnarValue;
 
-use super::{EXTENSION, is_binary, is_text};
+use super::{is_binary, is_text};
 use crate::engine::functions::convert::{self, Cells, Instants, binary, packed, temporal};
 use crate::engine::functions::error::Error;
+use crate::engine::functions::json::coerce;
 use crate::engine::functions::locale::Locale;
 use crate::engine::functions::zone::Zone;
 use crate::engine::functions::{Context, Warnings, charset};
@@ -57,7 +58,7 @@ impl Call<'_> {
 
     /// Whether an argument is marked as JSON.
     pub fn is_json(&self, argument: usize) -> bool {
-        self.fields[argument].metadata().get(EXTENSION.0).is_some_and(|name| name == EXTENSION.1)
+        super::is_json(&self.fields[argument])
     }
 
     /// An argument as it is.
@@ -79,6 +80,14 @@ impl Call<'_> {
         })
     }
 
+    /// An argument as text; of a JSON string what it says.
+    pub fn unquoted(&self, argument: usize) -> Result<Cells<arrow::array::StringViewArray>> {
+        match self.is_json(argument) {
+            true => coerce::texts(self, argument),
+            false => self.text(argument),
+        }
+    }
+
     /// An argument as bytes: a text is its UTF-8, or what it is in the character set that it was put into.
     pub fn bytes(&self, argument: usize) -> Result<Cells<arrow::array::BinaryViewArray>> {
         self.raw(argument)?.map(|array| match is_binary(array.data_type()) {
@@ -92,7 +101,7 @@ impl Call<'_> {
 
     /// `0x1F` and `b'11111'` as an argument: where a number is asked for they are one, unlike other binary strings,
     /// which no rule and no function makes of this type.
-    fn is_literal_of_bytes(&self, argument: usize) -> bool {
+    pub fn is_literal_of_bytes(&self, argument: usize) -> bool {
         matches!(&self.arguments[argument], ColumnarValue::Scalar(ScalarValue::Binary(Some(_))))
     }
 
@@ -112,6 +121,9 @@ impl Call<'_> {
 
     /// An argument as a signed integer: fractions are rounded, what is too large is the nearest that fits.
     pub fn int(&self, argument: usize) -> Result<Cells<arrow::array::Int64Array>> {
+        if self.is_json(argument) {
+            return coerce::ints(self, argument);
+        }
         if self.is_literal_of_bytes(argument) {
             let value = self.bits(argument)?;
             return value.map(|bits| Ok(bits.unary(|bits| i64::try_from(bits).unwrap_or(i64::MAX))));
@@ -121,35 +133,57 @@ impl Call<'_> {
 
     /// An argument as 64 bits: a negative number is its two's complement.
     pub fn bits(&self, argument: usize) -> Result<Cells<arrow::array::UInt64Array>> {
+        if self.is_json(argument) {
+            return coerce::bits(self, argument);
+        }
         self.numeric(argument)?.map(|array| convert::bits(array, self))
     }
 
     /// An argument as a floating-point number.
     pub fn double(&self, argument: usize) -> Result<Cells<arrow::array::Float64Array>> {
+        if self.is_json(argument) {
+            return coerce::doubles(self, argument);
+        }
         if self.is_literal_of_bytes(argument) {
             return self.bits(argument)?.map(|bits| Ok(bits.unary(|bits| bits as f64)));
         }
         self.numeric(argument)?.map(|array| convert::double(array, self))
     }
 
-    /// An argument as true or false: a number that is not zero is true.
+    /// An argument as true or false: a number that is not zero is true, and so is all JSON but the number zero.
     pub fn truth(&self, argument: usize) -> Result<Cells<arrow::array::BooleanArray>> {
+        if self.is_json(argument) {
+            return coerce::truths(self, argument);
+        }
+        if self.is_literal_of_bytes(argument) {
+            let value = self.bits(argument)?;
+            return value.map(|bits| Ok(arrow::array::BooleanArray::from_unary(bits, |bits| bits != 0)));
+        }
         self.raw(argument)?.map(|array| convert::truth(array, self))
     }
 
     /// An argument as a date and time. Zero dates are NULL.
     pub fn datetime(&self, argument: usize) -> Result<Cells<arrow::array::TimestampMicrosecondArray>> {
+        if self.is_json(argument) {
+            return coerce::datetimes(self, argument);
+        }
         self.raw(argument)?.map(|array| temporal::datetime(array, self))
     }
 
     /// An argument as the fields of a calendar, where a month or day may be zero.
     pub fn calendar(&self, argument: usize) -> Result<Instants> {
+        if self.is_json(argument) {
+            return coerce::calendar(self, argument);
+        }
         let raw = self.raw(argument)?;
         temporal::calendar(&raw, self)
     }
 
     /// An argument as a time: microseconds, negative or longer than a day too.
     pub fn time(&self, argument: usize) -> Result<Cells<arrow::array::DurationMicrosecondArray>> {
+        if self.is_json(argument) {
+            return coerce::times(self, argument);
+        }
         self.raw(argument)?.map(|array| temporal::time(array, self))
     }
 
@@ -185,6 +219,21 @@ impl Call<'_> {
     pub fn warn(&self, code: u16, message: impl Into<String>) {
         if let Some(warnings) = self.warnings() {
             warnings.push(code, message);
+        }
+    }
+
+    /// A division by zero: NULL, with a warning where `sql_mode` asks for it.
+    pub fn by_zero<T>(&self) -> Option<T> {
+        if self.context().is_some_and(|context| context.division_by_zero_warns) {
+            self.warn(1365, "Division by 0");
+        }
+        None
+    }
+
+    /// Adds a warning that the statement has once, for however many rows.
+    pub fn warn_once(&self, code: u16, message: &str) {
+        if let Some(warnings) = self.warnings() {
+            warnings.push_once(code, message);
         }
     }
 

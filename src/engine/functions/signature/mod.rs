@@ -171,12 +171,7 @@ impl Function {
     /// The call as an error shows it: `(a + 1)`, `abs(x)`. The fields of arguments that are calls have such names too.
     fn expression(&self, types: &Types<'_>) -> String {
         const LONGEST: usize = 200;
-        let mut arguments =
-            types.fields.iter().zip(types.constants).map(|(field, constant)| match constant {
-                Some(constant) => literal_text(constant),
-                None if field.name().contains('(') => field.name().clone(),
-                None => format!("`{}`", field.name()),
-            });
+        let mut arguments = (0..types.len()).map(|argument| types.written(argument));
         let operator = match self.name {
             "mysql_add" => "+",
             "mysql_subtract" => "-",
@@ -187,6 +182,7 @@ impl Function {
         };
         let text = match (self.name, operator) {
             ("mysql_negate", _) => format!("-({})", arguments.next().unwrap_or_default()),
+            ("mysql_cast_float", _) => format!("cast({} as float)", arguments.next().unwrap_or_default()),
             (name, "") => {
                 let name = name.strip_prefix("mysql_").unwrap_or(name);
                 format!("{name}({})", arguments.collect::<Vec<_>>().join(","))
@@ -343,6 +339,11 @@ pub fn is_text(data_type: &DataType) -> bool {
     }
 }
 
+/// Whether a field's texts are JSON.
+pub fn is_json(field: &Field) -> bool {
+    field.metadata().get(EXTENSION.0).is_some_and(|name| name == EXTENSION.1)
+}
+
 /// The arguments' types, as the rule for a function's type sees them.
 #[derive(Debug)]
 pub struct Types<'a> {
@@ -371,6 +372,15 @@ impl Types<'_> {
     /// Whether any argument's type is of a kind.
     pub fn any(&self, kind: fn(&DataType) -> bool) -> bool {
         self.fields.iter().any(|field| kind(field.data_type()))
+    }
+
+    /// An argument as an error shows it.
+    pub fn written(&self, argument: usize) -> String {
+        match (self.constants.get(argument).copied().flatten(), self.fields.get(argument)) {
+            (Some(constant), _) => literal_text(constant),
+            (None, Some(field)) if field.name().contains('(') => field.name().clone(),
+            (None, field) => format!("`{}`", field.map_or("", |field| field.name())),
+        }
     }
 
     /// Digits of a second's fraction that an argument has: as a literal text says, or its type.
@@ -449,6 +459,24 @@ pub mod digits {
     /// The fraction that the first argument has.
     pub fn first(types: &Types<'_>) -> Option<Digits> {
         Some(Digits::Fraction(types.fraction(0)))
+    }
+}
+
+/// Rules for marks that many functions share.
+pub mod marks {
+    use super::{EXTENSION, FieldRef, is_json};
+
+    /// JSON, when all of some fields are; nested columns become it beside one that is, and NULL is of any type.
+    pub fn json<'a>(fields: impl IntoIterator<Item = &'a FieldRef>) -> Option<(String, String)> {
+        let mut found = false;
+        for field in fields {
+            match is_json(field) {
+                true => found = true,
+                false if field.data_type().is_null() || field.data_type().is_nested() => {}
+                false => return None,
+            }
+        }
+        found.then(|| (EXTENSION.0.to_owned(), EXTENSION.1.to_owned()))
     }
 }
 

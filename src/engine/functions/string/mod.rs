@@ -61,8 +61,8 @@ pub fn functions() -> Vec<Function> {
         Function::new("quote", 1..=1, returns::text, quote).binary(),
         Function::new("soundex", 1..=1, returns::text, soundex::soundex),
         Function::new("format", 2..=3, returns::text, format::format),
-        Function::new("make_set", 2.., returns::text, make_set),
-        Function::new("export_set", 3..=5, returns::text, export_set),
+        Function::new("make_set", 2.., returns::text, make_set).binary(),
+        Function::new("export_set", 3..=5, returns::text, export_set).binary(),
         Function::new("mysql_sounds_like", 2..=2, returns::boolean, soundex::sounds_like),
     ]
 }
