@@ -7,11 +7,13 @@ use super::definitions::ENGINE_OF_SYSTEM_TABLES;
 use super::objects::{ENGINE_OF_TEMPORARY_TABLES, Object};
 use super::variables::ENGINE;
 use crate::catalog::Column;
+use crate::engine::temporary::Default;
 use crate::engine::types::{CHARACTER_SET, COLLATION, MysqlType};
 
 /// The statement that would make a table with these columns.
 pub fn text(object: &Object, columns: &[Column]) -> String {
-    let lines = columns.iter().enumerate().map(|(index, column)| line(column, object.max_characters(index)));
+    let lines = columns.iter().enumerate();
+    let lines = lines.map(|(place, column)| line(column, object.kind(place, column), object.default(place)));
     let lines = lines.collect::<Vec<_>>().join(",\n");
     let (engine, comment) = match object {
         Object::Lake(table) => (ENGINE, table.comment.as_str()),
@@ -31,21 +33,35 @@ pub fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-fn line(column: &Column, max_characters: Option<u32>) -> String {
-    let shown = MysqlType::of(&column.data_type, max_characters, false);
+fn line(column: &Column, shown: MysqlType, default: Option<&Default>) -> String {
     let null = match (column.nullable, shown) {
         (false, _) => " NOT NULL",
         // Without NULL, a TIMESTAMP would mean NOT NULL.
-        (true, MysqlType::Timestamp { .. }) => " NULL DEFAULT NULL",
+        (true, MysqlType::Timestamp { .. }) => " NULL",
+        (true, _) => "",
+    };
+    let text = default.and_then(|default| Some((default, default.text()?)));
+    let value = match (text, shown) {
+        (Some((default, text)), _) if !default.is_computed() => format!(" DEFAULT {}", literal(text)),
+        (Some((_, text)), _) if text.starts_with('(') => format!(" DEFAULT ({text})"),
+        (Some((_, text)), _) => format!(" DEFAULT {text}"),
         // These have no defaults.
-        (true, MysqlType::Blob) => "",
-        (true, _) => " DEFAULT NULL",
+        (None, long) if long.is_long() => String::new(),
+        (None, _) if column.nullable => " DEFAULT NULL".to_owned(),
+        (None, _) => String::new(),
+    };
+    let updated = match default.filter(|default| default.is_updated()) {
+        Some(_) => match shown.datetime_precision() {
+            Some(digits @ 1..) => format!(" ON UPDATE CURRENT_TIMESTAMP({digits})"),
+            _ => " ON UPDATE CURRENT_TIMESTAMP".to_owned(),
+        },
+        None => String::new(),
     };
     let comment = match column.comment.as_str() {
         "" => String::new(),
         comment => format!(" COMMENT {}", literal(comment)),
     };
-    format!("  {} {}{null}{comment}", quoted(&column.name), shown.definition())
+    format!("  {} {}{null}{value}{updated}{comment}", quoted(&column.name), shown.definition())
 }
 
 /// A text as a literal; lines stay lines for readers of the definition.
@@ -63,7 +79,8 @@ mod tests {
         let check = |name: &str, data_type: DataType, nullable: bool, comment: &str, expected: &str| {
             let (name, comment) = (name.to_owned(), comment.to_owned());
             let column = Column { name, data_type, nullable, comment, is_partition: false };
-            assert_eq!(line(&column, None), expected);
+            let shown = MysqlType::of(&column.data_type, None, false);
+            assert_eq!(line(&column, shown, None), expected);
         };
         check("id", DataType::Int64, false, "", "  `id` bigint NOT NULL");
         check("a`b", DataType::Utf8View, true, "", "  `a``b` varchar(16383) DEFAULT NULL");

@@ -30,12 +30,14 @@ use datafusion::catalog::TableProvider;
 
 use async_trait::async_trait;
 
+use super::dialect::statement::TableName;
 use super::error::{Error, Result};
 use super::functions::Warnings;
 use super::nearest::Hint;
 use super::processes;
 use super::session::Encryption;
 use super::temporary::TemporaryTables;
+use super::types::MysqlType;
 use super::views::handle::Refreshes;
 use crate::views::View;
 use crate::views::runs::Run;
@@ -113,6 +115,8 @@ pub struct Counters {
     pub questions: u64,
     /// Statements of this session.
     pub session_questions: u64,
+    /// Days of views that the session's last query of them did not read as published and up to date.
+    pub live_days: u64,
 }
 
 /// A made-up table, for the planner.
@@ -145,6 +149,21 @@ pub fn resolve(database: &str, table: &str, context: &Arc<MetadataContext>) -> O
         max_characters: definition.columns.iter().map(|column| column.max_characters).collect(),
         provider: Arc::new(Provider::new(definition, context)),
     }))
+}
+
+/// The columns of a table, with their types; a view is none.
+pub async fn columns_of_table(
+    context: &MetadataContext,
+    name: &TableName,
+) -> Result<Vec<(catalog::Column, MysqlType)>> {
+    let object = show::find_table(context, name)?;
+    if let objects::Object::View(view, _) = &object {
+        let (database, table) = (view.database().to_owned(), view.name().to_owned());
+        return Err(Error::WrongObject { database, table, kind: "BASE TABLE" });
+    }
+    let columns = object.columns().await?;
+    let columns = columns.iter().enumerate();
+    Ok(columns.map(|(place, column)| (column.clone(), object.kind(place, column))).collect())
 }
 
 /// A database that has tables or views, as it is written, found in any case.

@@ -10,7 +10,7 @@ use super::variables::ENGINE;
 use super::{AboutViews, MetadataContext, SYSTEM_DATABASES};
 use crate::catalog;
 use crate::engine::error::{Error, Result};
-use crate::engine::temporary::TemporaryTable;
+use crate::engine::temporary::{Default, TemporaryTable};
 use crate::engine::types::{CHARACTER_SET, COLLATION, MysqlType};
 use crate::views::View;
 use crate::views::definition::Definition as ViewDefinition;
@@ -88,12 +88,21 @@ impl Object {
         }
     }
 
-    /// Most characters of a column's texts, where there is a limit.
-    pub fn max_characters(&self, column: usize) -> Option<u32> {
-        match self {
+    /// The type of one of its columns.
+    pub fn kind(&self, place: usize, column: &catalog::Column) -> MysqlType {
+        let max_characters = match self {
             Self::Lake(_) | Self::View(..) => None,
-            Self::System(definition) => definition.columns[column].max_characters,
-            Self::Temporary(table) => table.max_characters[column],
+            Self::System(definition) => definition.columns[place].max_characters,
+            Self::Temporary(table) => return table.declared[place],
+        };
+        MysqlType::of(&column.data_type, max_characters, false)
+    }
+
+    /// What one of its columns is when nobody says it, where it can be written.
+    pub fn default(&self, place: usize) -> Option<&Default> {
+        match self {
+            Self::Temporary(table) => table.defaults.get(place),
+            Self::Lake(_) | Self::View(..) | Self::System(_) => None,
         }
     }
 
@@ -208,7 +217,9 @@ pub fn partitions(object: &Object, rows: &mut Rows) {
 /// `COLUMNS`.
 pub fn columns(object: &Object, columns: &[catalog::Column], rows: &mut Rows) {
     for (index, column) in columns.iter().enumerate() {
-        let shown = MysqlType::of(&column.data_type, object.max_characters(index), false);
+        let shown = object.kind(index, column);
+        let default = object.default(index);
+        let extra = default.map(Default::extra).unwrap_or_default();
         let character_set = shown.is_text().then_some(CHARACTER_SET);
         rows.push(&[
             CATALOG.into(),
@@ -216,7 +227,7 @@ pub fn columns(object: &Object, columns: &[catalog::Column], rows: &mut Rows) {
             object.name().into(),
             column.name.as_str().into(),
             (index as u64 + 1).into(),
-            Cell::Null,
+            default.and_then(Default::text).into(),
             if column.nullable { "YES" } else { "NO" }.into(),
             shown.name().into(),
             shown.maximum_characters().into(),
@@ -228,7 +239,7 @@ pub fn columns(object: &Object, columns: &[catalog::Column], rows: &mut Rows) {
             character_set.map(|_| COLLATION).into(),
             shown.definition().as_ref().into(),
             "".into(),
-            "".into(),
+            extra.as_ref().into(),
             "select".into(),
             column.comment.as_str().into(),
             "".into(),

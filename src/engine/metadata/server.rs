@@ -164,6 +164,7 @@ fn status(context: &MetadataContext, questions: u64, rows: &mut Rows) {
     let uptime = counters.uptime.as_secs();
     let counted = [
         ("Connections", counters.connections),
+        ("Lakefront_live_days", counters.live_days),
         ("Max_used_connections", counters.max_used_connections),
         ("Prepared_stmt_count", counters.prepared_statements),
         ("Queries", counters.questions),

@@ -552,7 +552,7 @@ fn find_database(context: &MetadataContext, name: Option<&str>) -> Result<String
     context.database_name(name).ok_or_else(|| Error::UnknownDatabase(name.into()))
 }
 
-fn find_table(context: &MetadataContext, name: &TableName) -> Result<Object> {
+pub(super) fn find_table(context: &MetadataContext, name: &TableName) -> Result<Object> {
     let database = find_database(context, name.database.as_deref())?;
     Object::find(context, &database, &name.table).ok_or_else(|| Error::NoSuchTable {
         database,

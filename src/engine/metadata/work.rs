@@ -59,10 +59,10 @@ impl Work {
             (Self::Views, None) if view.definition.is_ok() => Ok(()),
             (Self::Views, materialized) => {
                 let state = match &context.refreshes {
-                    Some(refreshes) if materialized.is_some() => Some(refreshes.view(view).await?),
-                    _ => None,
+                    Some(refreshes) if materialized.is_some() => refreshes.view(view).await.map(Some),
+                    _ => Ok(None),
                 };
-                views(view, materialized, state.as_ref(), rows);
+                views(view, materialized, state, rows);
                 Ok(())
             }
             (_, Some(_)) => units(view, context, rows).await,
@@ -77,8 +77,17 @@ fn warn(context: &MetadataContext, outcome: Result<()>) {
     }
 }
 
-fn views(view: &View, materialized: Option<&Materialized>, state: Option<&ViewState>, rows: &mut Rows) {
+/// `state` is how it is, where that is known, or why it cannot be looked at.
+fn views(
+    view: &View,
+    materialized: Option<&Materialized>,
+    state: Result<Option<ViewState>>,
+    rows: &mut Rows,
+) {
     let problem = view.definition.as_ref().err().map(ToString::to_string);
+    let problem = problem.or_else(|| state.as_ref().err().map(ToString::to_string));
+    let state = state.ok().flatten();
+    let state = state.as_ref();
     let inactive =
         materialized.is_some_and(|view| view.inactive).then_some("ALTER MATERIALIZED VIEW … INACTIVE");
     let refresh = materialized.map_or_else(String::new, |view| refresh_text(&view.refresh));
@@ -87,6 +96,7 @@ fn views(view: &View, materialized: Option<&Materialized>, state: Option<&ViewSt
         Some(view) => (view.partition_by.as_deref(), view.when_stale),
         None => (None, WhenStale::default()),
     };
+    let is_partitioned = day.is_some() && state.is_none_or(|state| !state.is_whole);
     let when_stale = match when_stale {
         WhenStale::Inline => "INLINE",
         WhenStale::Serve => "SERVE",
@@ -100,7 +110,7 @@ fn views(view: &View, materialized: Option<&Materialized>, state: Option<&ViewSt
         refresh.as_str().into(),
         if problem.is_none() && inactive.is_none() { "true" } else { "false" }.into(),
         problem.as_deref().or(inactive).into(),
-        if day.is_some() { "RANGE" } else { "UNPARTITIONED" }.into(),
+        if is_partitioned { "RANGE" } else { "UNPARTITIONED" }.into(),
         day.into(),
         when_stale.into(),
         time(state.and_then(|state| state.last_started)),

@@ -6,13 +6,21 @@ use std::time::Duration;
 use super::value::Value;
 use super::{Values, definition, sql_mode};
 use crate::engine::dialect;
+use crate::engine::functions::charset::{ClientSet, Set};
 use crate::engine::functions::locale::Locale;
+use crate::engine::metadata::character_sets;
 
 /// What acts of a session's values.
 #[derive(Clone, Debug)]
 pub struct Acting {
     /// The flags of `sql_mode` that change the language.
     pub mode: dialect::Mode,
+    /// The set of what the client sends.
+    pub client_set: Set,
+    /// The set that it reads, if that is not UTF-8 or a part of it.
+    pub results_set: Option<ClientSet>,
+    /// Whether a value that does not fit its column is an error.
+    pub strict: bool,
     /// The session's time zone: an offset (`+09:00`) or a name (`Europe/Berlin`). The server's own is UTC.
     pub time_zone: String,
     /// Whether the session is in autocommit mode, as the status flags of every packet tell.
@@ -29,6 +37,8 @@ pub struct Acting {
     pub default_week_format: i64,
     /// Most times that a recursive CTE may recur.
     pub cte_max_recursion_depth: u64,
+    /// Whether a division by zero warns.
+    pub division_by_zero_warns: bool,
     /// Most warnings that are kept of a statement.
     pub max_error_count: u64,
     /// The names of the variables whose changes clients are told, by comma; `*` is all of them.
@@ -49,12 +59,17 @@ impl Acting {
     /// What acts of the values that a session set over those that it began with.
     pub fn of(own: &Values, base: &Values) -> Self {
         let values = Layers { own, base };
-        let mode = sql_mode::mode(&values.text("sql_mode"));
+        let flags = values.text("sql_mode");
+        let mode = sql_mode::mode(&flags);
         let digits = u8::try_from(values.unsigned("div_precision_increment"));
         let time_zone = values.text("time_zone");
         let milliseconds = values.unsigned("max_execution_time");
         Self {
+            client_set: client_set(&values.text("character_set_client"))
+                .map_or(Set::Utf8, |client| client.set),
+            results_set: client_set(&values.text("character_set_results")),
             mode: dialect::Mode { division_digits: digits.unwrap_or(mode.division_digits), ..mode },
+            strict: sql_mode::is_strict(&flags),
             time_zone: if time_zone == "SYSTEM" { "+00:00".into() } else { time_zone },
             autocommit: values.boolean("autocommit"),
             sql_select_limit: Some(values.unsigned("sql_select_limit")).filter(|limit| *limit != u64::MAX),
@@ -64,6 +79,7 @@ impl Acting {
             locale: Locale::of(&values.text("lc_time_names")).unwrap_or_else(Locale::american),
             default_week_format: values.unsigned("default_week_format") as i64,
             cte_max_recursion_depth: values.unsigned("cte_max_recursion_depth"),
+            division_by_zero_warns: sql_mode::has(&flags, "ERROR_FOR_DIVISION_BY_ZERO"),
             max_error_count: values.unsigned("max_error_count"),
             tracked: values.text("session_track_system_variables"),
             tracks_database: values.boolean("session_track_schema"),
@@ -76,6 +92,19 @@ impl Acting {
             },
         }
     }
+}
+
+/// The set of a name, if it is not UTF-8 or a part of it.
+fn client_set(name: &str) -> Option<ClientSet> {
+    let set = Set::of(name);
+    let known = character_sets::character_set(name).ok()?;
+    let collation = character_sets::collation(known.default_collation).ok()?;
+    matches!(set, Set::Table(_) | Set::Wide(_)).then_some(ClientSet {
+        set,
+        name: known.name,
+        collation: collation.id as u16,
+        bytes_max: known.bytes_max,
+    })
 }
 
 /// A session's values over those that it began with.

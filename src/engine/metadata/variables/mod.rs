@@ -17,6 +17,7 @@ use super::character_sets;
 use crate::config::Config;
 use crate::engine::error::{Error, Result};
 use crate::engine::functions::Warning;
+use crate::engine::functions::charset::Set;
 use crate::engine::nearest::nearest;
 use acting::Acting;
 use definitions::{Definition, Effect, Scope};
@@ -121,6 +122,15 @@ impl Variables {
     pub fn begin_interactive(&mut self) {
         let timeout = definition("interactive_timeout").expect("it is defined");
         self.keep("wait_timeout", self.value(timeout, false));
+    }
+
+    /// A client tells the collation of its character set when it logs in. UTF-8 in all its forms is what there is anyway.
+    pub fn begin_with(&mut self, collation: u16) {
+        let Ok(collation) = character_sets::collation_of_id(collation.into()) else { return };
+        if matches!(Set::of(collation.character_set), Set::Table(_) | Set::Wide(_)) {
+            // Both are known.
+            let _ = self.set_names(Some(collation.character_set), Some(collation.name));
+        }
     }
 
     /// Forgets what the session set, and begins again with the server's values of now.
@@ -308,7 +318,8 @@ mod tests {
         check("character_set_results", Some(ScalarValue::Null), Ok("NULL"));
         check("character_set_client", Some(ScalarValue::Null), Err(1231));
         check("character_set_client", Some(text("utf8")), Ok("utf8mb3"));
-        check("character_set_client", Some(text("latin1")), Err(1115));
+        check("character_set_client", Some(text("latin1")), Ok("latin1"));
+        check("character_set_client", Some(text("ucs2")), Err(1115));
         check("collation_connection", Some(text("utf8mb4_0900_ai_ci")), Ok("utf8mb4_0900_ai_ci"));
         check("collation_connection", Some(text("klingon_ci")), Err(1273));
         check("transaction_isolation", Some(text("read-committed")), Ok("READ-COMMITTED"));
@@ -379,7 +390,8 @@ mod tests {
         check(Some("utf8mb4"), Some("utf8mb4_unicode_ci"), Ok("utf8mb4 utf8mb4 utf8mb4_unicode_ci"));
         check(Some("utf8"), None, Ok("utf8mb3 utf8mb3 utf8mb3_bin"));
         check(None, None, Ok("utf8mb4 utf8mb4 utf8mb4_bin"));
-        check(Some("latin1"), None, Err(1115));
+        check(Some("latin1"), None, Ok("latin1 latin1 latin1_swedish_ci"));
+        check(Some("klingon"), None, Err(1115));
         check(Some("utf8mb4"), Some("utf8mb3_bin"), Err(1253));
         check(Some("utf8mb4"), Some("nope"), Err(1273));
     }

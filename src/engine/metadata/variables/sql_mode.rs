@@ -68,9 +68,14 @@ const fn unsupported(name: &'static str, bit: u32) -> Flag {
     Flag { name, bit, implied: &[], supported: false }
 }
 
+/// Whether a flag is set.
+pub fn has(sql_mode: &str, name: &str) -> bool {
+    sql_mode.split(',').any(|flag| flag == name)
+}
+
 /// What the flags mean to the dialect.
 pub fn mode(sql_mode: &str) -> dialect::Mode {
-    let has = |name: &str| sql_mode.split(',').any(|flag| flag == name);
+    let has = |name: &str| has(sql_mode, name);
     dialect::Mode {
         ansi_quotes: has("ANSI_QUOTES"),
         pipes_as_concat: has("PIPES_AS_CONCAT"),
@@ -78,6 +83,11 @@ pub fn mode(sql_mode: &str) -> dialect::Mode {
         only_full_group_by: has("ONLY_FULL_GROUP_BY"),
         ..dialect::Mode::default()
     }
+}
+
+/// Whether a value that does not fit its column is an error.
+pub fn is_strict(sql_mode: &str) -> bool {
+    sql_mode.split(',').any(|flag| matches!(flag, "STRICT_TRANS_TABLES" | "STRICT_ALL_TABLES"))
 }
 
 /// The canonical form of a list of flags: in order, each once, with those that they bring along.
