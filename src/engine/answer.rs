@@ -10,6 +10,7 @@ use futures::Stream;
 use futures::stream::BoxStream;
 
 use super::error::{Error, Result};
+use super::types::MysqlType;
 
 /// The answer to one statement.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Column {
     pub digits: Option<u8>,
     /// Whether a string holds JSON and is told as MySQL's type JSON.
     pub json: bool,
+    /// The type that its table declares, where one does.
+    pub declared: Option<MysqlType>,
 }
 
 /// The table's column that a result's column is.
@@ -72,7 +75,13 @@ impl Column {
             max_characters: None,
             digits: None,
             json: false,
+            declared: None,
         }
+    }
+
+    /// Whether it is computed and holds truths: to MySQL these are BIGINT, and only columns of tables are TINYINT(1).
+    pub fn is_computed_truth(&self) -> bool {
+        self.data_type == DataType::Boolean && self.origin.is_none()
     }
 }
 

@@ -37,7 +37,7 @@ pub fn unknown(query: &mut ast::Query) -> Result<()> {
 }
 
 fn replace(query: &mut ast::Query, with: impl FnMut(usize, bool) -> Result<ast::Expr>) -> Result<()> {
-    match VisitMut::visit(query, &mut Replace { with, limits: Vec::new() }) {
+    match VisitMut::visit(query, &mut Replace { with, counts: Vec::new() }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
@@ -46,8 +46,8 @@ fn replace(query: &mut ast::Query, with: impl FnMut(usize, bool) -> Result<ast::
 struct Replace<F> {
     /// From the parameter's index and whether it counts rows.
     with: F,
-    /// Parameters of LIMIT clauses.
-    limits: Vec<String>,
+    /// Parameters that count rows: of LIMIT clauses and of windows.
+    counts: Vec<String>,
 }
 
 impl<F: FnMut(usize, bool) -> Result<ast::Expr>> VisitorMut for Replace<F> {
@@ -61,7 +61,17 @@ impl<F: FnMut(usize, bool) -> Result<ast::Expr>> VisitorMut for Replace<F> {
             Some(ast::LimitClause::OffsetCommaLimit { offset, limit }) => vec![offset, limit],
             None => Vec::new(),
         };
-        self.limits.extend(counts.into_iter().filter_map(placeholder).map(str::to_owned));
+        self.counts.extend(counts.into_iter().filter_map(placeholder).map(str::to_owned));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<Error> {
+        if let ast::Expr::Function(function) = expression
+            && let Some(ast::WindowType::WindowSpec(window)) = &function.over
+        {
+            let counts = frame_counts(window).into_iter().chain(row_count(function));
+            self.counts.extend(counts.filter_map(placeholder).map(str::to_owned));
+        }
         ControlFlow::Continue(())
     }
 
@@ -70,7 +80,7 @@ impl<F: FnMut(usize, bool) -> Result<ast::Expr>> VisitorMut for Replace<F> {
         let Some(index) = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()) else {
             return ControlFlow::Continue(());
         };
-        let counts_rows = self.limits.iter().any(|limit| limit == name);
+        let counts_rows = self.counts.iter().any(|count| count == name);
         match (self.with)(index.saturating_sub(1), counts_rows) {
             Ok(value) => {
                 *expression = value;
@@ -78,6 +88,33 @@ impl<F: FnMut(usize, bool) -> Result<ast::Expr>> VisitorMut for Replace<F> {
             }
             Err(error) => ControlFlow::Break(error),
         }
+    }
+}
+
+/// The distances of a window's frame.
+fn frame_counts(window: &ast::WindowSpec) -> Vec<&ast::Expr> {
+    use ast::WindowFrameBound::{Following, Preceding};
+    let Some(frame) = &window.window_frame else { return Vec::new() };
+    let mut distances = Vec::new();
+    for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
+        if let Preceding(Some(distance)) | Following(Some(distance)) = bound {
+            distances.push(distance.as_ref());
+        }
+    }
+    distances
+}
+
+/// The argument of a window function that says how many rows or parts.
+fn row_count(function: &ast::Function) -> Option<&ast::Expr> {
+    let place = match function.name.to_string().as_str() {
+        "lag" | "lead" | "nth_value" => 1,
+        "ntile" => 0,
+        _ => return None,
+    };
+    let ast::FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.get(place)? {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(count)) => Some(count),
+        _ => None,
     }
 }
 
@@ -113,7 +150,8 @@ pub fn literal(value: &ScalarValue) -> Result<ast::Expr> {
                 other => return Err(unsupported(other)),
             };
             let digits = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-            constant(ast::Value::HexStringLiteral(digits))
+            // Other than the literal itself it is no number where one is asked for.
+            call("mysql_cast_binary", vec![constant(ast::Value::HexStringLiteral(digits))])
         }
         DataType::Date32 | DataType::Date64 => call("mysql_cast_date", vec![string(text(value)?)]),
         DataType::Timestamp(..) => call(
@@ -208,7 +246,7 @@ mod tests {
         check(ScalarValue::Decimal128(Some(-1230), 5, 2), "-12.30");
         check(ScalarValue::Float64(Some(1.5)), "mysql_cast_double('1.5')");
         check(ScalarValue::Utf8(Some("it's".into())), "'it''s'");
-        check(ScalarValue::Binary(Some(vec![0, 255])), "X'00FF'");
+        check(ScalarValue::Binary(Some(vec![0, 255])), "mysql_cast_binary(X'00FF')");
         check(ScalarValue::Date32(Some(20_000)), "mysql_cast_date('2024-10-04')");
         check(
             ScalarValue::TimestampMicrosecond(Some(1_728_000_000_123_456), None),

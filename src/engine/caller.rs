@@ -2,6 +2,7 @@
 //!
 //! It is a copy, so that planning can go on on other threads. It must not know what a plan's rows are for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,9 +33,8 @@ use super::plans::{Asked, Definitions, Made};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
 use super::unpinned::Scans;
-use super::{bind, columns, found, functions, light, names, wildcards};
+use super::{aliases, bind, columns, found, functions, light, names, scopes, wildcards};
 use crate::views;
-use crate::views::notes::Notes;
 
 /// The warning's code of what a statement tells of its views: ER_UNKNOWN_ERROR, as nothing in MySQL is like it.
 const VIEW_NOTE: u16 = 1105;
@@ -156,7 +156,7 @@ impl Caller {
         if let Some((known, plan)) = known.filter(|_| alone)
             && let Some(executable) = known.ready(plan, &tables).await?
         {
-            self.tell(&tables.notes);
+            self.tell(&tables);
             let (columns, reads_lake) = (known.columns.clone(), tables.reads_lake());
             let executable = self.engine.front.keep(executable);
             return Ok(Plan { columns, reads_lake, hashes: false, is_light: true, executable });
@@ -180,7 +180,7 @@ impl Caller {
                 (optimized, physical, columns, None)
             }
         };
-        self.tell(&tables.notes);
+        self.tell(&tables);
         let physical = match asked.query.page {
             Some(page) => found::counted(physical, page, &self.state.rows_beyond),
             None => physical,
@@ -200,10 +200,7 @@ impl Caller {
         definitions: Definitions,
         tables: &Tables,
     ) -> Result<(LogicalPlan, Arc<dyn ExecutionPlan>, Vec<Column>)> {
-        let mut query = Arc::clone(&asked.query);
-        if wildcards::overlap(&query) {
-            self.write_out(statement, Arc::make_mut(&mut query), tables)?;
-        }
+        let query = self.written_out(statement, &asked.query, tables)?;
         let logical = self.logical(statement, &query, tables)?;
         let logical = match self.state.variables.acting().sql_select_limit {
             Some(rows) if query.ast.limit_clause.is_none() && query.page.is_none() => {
@@ -224,11 +221,14 @@ impl Caller {
     }
 
     /// Tells what of views was not read from published units.
-    fn tell(&self, notes: &Notes) {
-        for line in notes.lines() {
+    fn tell(&self, tables: &Tables) {
+        for line in tables.notes.lines() {
             self.state.warnings.note(VIEW_NOTE, line);
         }
-        self.state.live_days.store(notes.units(), Ordering::Relaxed);
+        // SHOW STATUS tells of the query before it.
+        if tables.reads_lake() {
+            self.state.live_days.store(tables.notes.units(), Ordering::Relaxed);
+        }
     }
 
     /// Resolves the names of a query.
@@ -239,15 +239,37 @@ impl Caller {
         tables: &Tables,
     ) -> Result<LogicalPlan> {
         names::check_functions(&query.ast, statement, self.state.database.as_deref())?;
-        let mut tree = query.ast.clone();
-        names::shorten_qualifiers(&mut tree);
-        names::qualify_outer(&mut tree, |table| tables.columns_of(table));
-        statement.logical(tree, tables).map_err(|error| names::locate(error, &query.ast))
+        let mut ast = Cow::Borrowed(&query.ast);
+        loop {
+            let mut tree = ast.as_ref().clone();
+            let planned = names::qualify(&mut tree, tables).and_then(|()| {
+                names::shorten_qualifiers(&mut tree);
+                statement.logical(tree, tables)
+            });
+            match planned {
+                // What no table has may be the alias of a value around a subquery.
+                Err(Error::UnknownColumn { column, .. }) if aliases::write_out(ast.to_mut(), &column) => {}
+                planned => return planned.map_err(|error| names::locate(error, &query.ast)),
+            }
+        }
     }
 
-    /// Writes out wildcards that DataFusion refuses.
-    pub(super) fn write_out(&self, statement: &Statement, query: &mut Query, tables: &Tables) -> Result<()> {
-        wildcards::write_out(query, |one| Ok(Arc::clone(self.logical(statement, one, tables)?.schema())))
+    /// A query with what is short for its tables' columns written out, where DataFusion does otherwise.
+    pub(super) fn written_out<'a>(
+        &self,
+        statement: &Statement,
+        query: &'a Query,
+        tables: &Tables,
+    ) -> Result<Cow<'a, Query>> {
+        let columns = |one: &Query| Ok(Arc::clone(self.logical(statement, one, tables)?.schema()));
+        let mut query = Cow::Borrowed(query);
+        if scopes::depend(&query) {
+            scopes::write_out(query.to_mut(), tables, columns)?;
+        }
+        if wildcards::overlap(&query) {
+            wildcards::write_out(query.to_mut(), columns)?;
+        }
+        Ok(query)
     }
 
     /// The columns of a query whose parameters have no values yet. No file is listed for it.
@@ -259,9 +281,7 @@ impl Caller {
             let mut settings = self.settings(Strategy::default());
             settings.functions.push(bind::unknown_value());
             let statement = self.engine.planner.statement(settings);
-            if wildcards::overlap(&query) {
-                self.write_out(&statement, &mut query, &tables)?;
-            }
+            let query = self.written_out(&statement, &query, &tables)?;
             let logical = self.logical(&statement, &query, &tables)?;
             let optimized = statement.optimize(&logical)?;
             columns::of_query(&query, &logical, optimized.schema().as_arrow(), &tables)
@@ -346,7 +366,8 @@ impl Caller {
                 database: found.database.clone(),
                 table: found.name.clone(),
                 columns: Arc::clone(&found.columns),
-                max_characters: Arc::clone(&found.max_characters),
+                max_characters: Arc::default(),
+                declared: Arc::clone(&found.declared),
                 provider: found.provider()?,
                 of_lake: true,
             });
@@ -358,6 +379,7 @@ impl Caller {
                 table: name.into(),
                 columns,
                 max_characters,
+                declared: Arc::default(),
                 provider,
                 of_lake: false,
             });
@@ -383,6 +405,7 @@ impl Caller {
             table: table.name.clone(),
             columns,
             max_characters: Arc::default(),
+            declared: Arc::default(),
             provider,
             of_lake: true,
         })
@@ -429,6 +452,7 @@ impl Caller {
                 threads_connected: processes.len() as u64,
                 threads_running: running as u64,
                 session_questions: self.state.statements,
+                live_days: self.state.live_days.load(Ordering::Relaxed),
                 ..self.engine.counters()
             },
             processes,
@@ -449,6 +473,7 @@ impl Caller {
                 locale: self.state.variables.acting().locale,
                 default_week_format: self.state.variables.acting().default_week_format,
                 cte_max_recursion_depth: self.state.variables.acting().cte_max_recursion_depth,
+                division_by_zero_warns: self.state.variables.acting().division_by_zero_warns,
                 locks: Some(Arc::clone(&self.state.locks)),
                 assigned: Arc::clone(&self.state.assigned),
                 ..Context::default()

@@ -13,8 +13,9 @@ use super::answer::{Column, Origin};
 use super::dialect::statement::{Heading, Query};
 use super::error::{Error, Result};
 use super::functions::shown;
-use super::functions::signature::EXTENSION;
+use super::functions::signature::is_json;
 use super::planner::Tables;
+use super::types::MysqlType;
 
 /// The columns of a query's answer: names from the statement, types from the plan that runs.
 pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tables) -> Result<Vec<Column>> {
@@ -27,13 +28,15 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
         let name = match (heading, &origin) {
             (Heading::Text(text) | Heading::Column(text), _) => text.clone(),
             (Heading::Expanded(name), _) if query.written.contains_key(name) => query.written[name].clone(),
-            (Heading::Expanded(_), Some(origin)) => origin.column.clone(),
-            (Heading::Expanded(name), None) => name.clone(),
+            (Heading::Expanded(name), Some(origin)) if is_named(origin, name) => origin.column.clone(),
+            (Heading::Expanded(name), _) => name.clone(),
             (Heading::Wildcard, _) if query.written.contains_key(plan.schema().field(index).name()) => {
                 query.written[plan.schema().field(index).name()].clone()
             }
-            (Heading::Wildcard, Some(origin)) => origin.column.clone(),
-            (Heading::Wildcard, None) => plan.schema().field(index).name().clone(),
+            (Heading::Wildcard, Some(origin)) if is_named(origin, plan.schema().field(index).name()) => {
+                origin.column.clone()
+            }
+            (Heading::Wildcard, _) => plan.schema().field(index).name().clone(),
         };
         Column {
             origin,
@@ -41,16 +44,19 @@ pub fn of_query(query: &Query, plan: &LogicalPlan, types: &Schema, tables: &Tabl
                 if united { None } else { shown_digits(&planned(plan, index, field.data_type())) }
             }),
             json: is_json(field) || !united && is_json(plan.schema().field(index)),
-            max_characters: known.flatten().or_else(|| computed_characters(plan, index, tables)),
+            max_characters: known
+                .and_then(|known| known.characters)
+                .or_else(|| computed_characters(plan, index, tables)),
+            declared: known.and_then(|known| known.declared),
             ..Column::new(name, field.data_type().clone(), field.is_nullable())
         }
     };
     Ok(headings.iter().enumerate().map(column).collect())
 }
 
-/// Whether a text is a document: what functions of JSON answer.
-fn is_json(field: &Field) -> bool {
-    field.metadata().get(EXTENSION.0).is_some_and(|name| name == EXTENSION.1)
+/// Whether a column has the name that its table gives it; a derived table may give it another one.
+fn is_named(origin: &Origin, name: &str) -> bool {
+    origin.column.to_lowercase() == name
 }
 
 /// The digits that a column shows where its type does not tell them.
@@ -125,8 +131,8 @@ struct Source {
 }
 
 impl Source {
-    /// The column as the catalog writes it, and most characters of its texts.
-    fn origin(self, tables: &Tables) -> Option<(Origin, Option<u32>)> {
+    /// The column as the catalog writes it, and what is known of its type.
+    fn origin(self, tables: &Tables) -> Option<(Origin, Known)> {
         let pinned = tables.get(&self.table)?;
         // A provider has its columns in the catalog's order.
         let column =
@@ -137,8 +143,19 @@ impl Source {
             alias: self.alias.unwrap_or_else(|| pinned.table.clone()),
             column: column.name.clone(),
         };
-        Some((origin, pinned.max_characters.get(self.index).copied().flatten()))
+        let declared = pinned.declared.get(self.index).copied();
+        let characters = pinned.max_characters.get(self.index).copied().flatten();
+        let characters = characters.or_else(|| declared.and_then(MysqlType::characters));
+        Some((origin, Known { characters, declared }))
     }
+}
+
+/// What a table tells of a column beyond its Arrow type.
+#[derive(Clone, Copy)]
+struct Known {
+    /// Most characters of its texts.
+    characters: Option<u32>,
+    declared: Option<MysqlType>,
 }
 
 /// Follows an output column down to the table that it is a column of, where it is nothing else.
@@ -232,7 +249,7 @@ fn characters(expression: &Expr, input: &LogicalPlan, tables: &Tables) -> Option
         Expr::Literal(value, _) => return u32::try_from(value.try_as_str()??.chars().count()).ok(),
         Expr::Column(column) => {
             let index = input.schema().maybe_index_of_column(column)?;
-            let known = trace(input, index, None).and_then(|source| source.origin(tables)?.1);
+            let known = trace(input, index, None).and_then(|source| source.origin(tables)?.1.characters);
             return known.or_else(|| computed_characters(input, index, tables));
         }
         Expr::ScalarFunction(call) => call,

@@ -5,6 +5,7 @@
 pub mod query;
 pub mod session;
 
+mod aliases;
 mod bind;
 mod caller;
 mod columns;
@@ -12,6 +13,7 @@ mod explain;
 mod found;
 mod names;
 mod nearest;
+mod scopes;
 mod show;
 mod statements;
 mod temporary;
@@ -21,6 +23,7 @@ mod wildcards;
 mod compact;
 mod life;
 mod light;
+mod limited;
 mod passing;
 mod planner;
 mod plans;
@@ -42,5 +45,6 @@ pub mod metadata;
 
 pub mod answer;
 pub mod changes;
+mod declared;
 pub mod error;
 pub mod types;

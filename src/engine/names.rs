@@ -9,8 +9,7 @@ use super::dialect;
 use super::dialect::statement::{Query, TableName};
 use super::error::{Error, Result};
 use super::nearest::{Hint, nearest};
-use super::planner::Statement;
-use crate::catalog;
+use super::planner::{Statement, Tables};
 
 /// Before the name of a table outside: no column has this name, and a table without a database fits any.
 const OUTER: &str = "__outer";
@@ -98,48 +97,89 @@ pub fn shorten_qualifiers(query: &mut ast::Query) {
     let _ = query.visit(&mut Shorten);
 }
 
-/// Lets `t.c` in a subquery mean the table `t` outside, also where a table inside may have a column `t`: DataFusion takes
-/// it for a field of that. `columns` are those of a table, where they are known.
-pub fn qualify_outer<'a>(
-    query: &mut ast::Query,
-    columns: impl Fn(&ast::ObjectName) -> Option<&'a [catalog::Column]>,
-) {
+/// Checks that `database.t.c` is of a table `t` of that database, and lets `t.c` in a subquery mean the table `t` outside,
+/// also where a table inside may have a column `t`: DataFusion takes it for a field of that.
+pub fn qualify(query: &mut ast::Query, tables: &Tables) -> Result<()> {
     /// The tables of a SELECT: the names that they have there, and what they are.
     type Scope = Vec<(Option<String>, Option<ast::ObjectName>)>;
 
-    struct Qualify<F>(F, Vec<Scope>);
+    struct Qualify<'a> {
+        tables: &'a Tables,
+        /// Those of the SELECTs around a place.
+        selects: Vec<Scope>,
+        /// The same of the queries, whose ORDER BY stands outside of their SELECTs.
+        queries: Vec<Scope>,
+    }
 
-    impl<'a, F: Fn(&ast::ObjectName) -> Option<&'a [catalog::Column]>> VisitorMut for Qualify<F> {
-        type Break = ();
+    fn scope(select: &mut ast::Select) -> Scope {
+        let mut tables = Vec::new();
+        for from in &mut select.from {
+            collect_tables(from, &mut tables);
+        }
+        let scope = tables.into_iter().map(|table| match &*table {
+            ast::TableFactor::Table { name, args: None, .. } => (visible_name(table), Some(name.clone())),
+            _ => (visible_name(table), None),
+        });
+        scope.collect()
+    }
 
-        fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<()> {
+    impl Qualify<'_> {
+        fn has_table(&self, database: &str, table: &str) -> bool {
+            let is_of = |path: &ast::ObjectName| match path.0.as_slice() {
+                [other, _] => other.as_ident().is_some_and(|other| other.value == database),
+                _ => self.tables.default_database() == Some(database),
+            };
+            self.queries
+                .iter()
+                .flatten()
+                .any(|(name, path)| name.as_deref() == Some(table) && path.as_ref().is_some_and(is_of))
+        }
+    }
+
+    impl VisitorMut for Qualify<'_> {
+        type Break = Error;
+
+        fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<Error> {
             let mut tables = Vec::new();
-            for from in &mut select.from {
-                collect_tables(from, &mut tables);
+            for_each_select(&mut query.body, &mut |select| tables.extend(scope(select)));
+            self.queries.push(tables);
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &mut ast::Query) -> ControlFlow<Error> {
+            self.queries.pop();
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<Error> {
+            self.selects.push(scope(select));
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_select(&mut self, _: &mut ast::Select) -> ControlFlow<Error> {
+            self.selects.pop();
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<Error> {
+            if let ast::Expr::CompoundIdentifier(path) = expression
+                && let [database, table, column] = path.as_slice()
+                && !self.has_table(&database.value, &table.value)
+            {
+                let column = format!("{}.{}.{}", database.value, table.value, column.value);
+                let clause = "field list".to_owned();
+                return ControlFlow::Break(Error::UnknownColumn { column, clause, hint: Hint::default() });
             }
-            let scope = tables.into_iter().map(|table| match &*table {
-                ast::TableFactor::Table { name, args: None, .. } => (visible_name(table), Some(name.clone())),
-                _ => (visible_name(table), None),
-            });
-            self.1.push(scope.collect());
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_select(&mut self, _: &mut ast::Select) -> ControlFlow<()> {
-            self.1.pop();
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<()> {
-            let Self(columns, scopes) = self;
-            let (ast::Expr::CompoundIdentifier(path), Some((own, outer))) = (expression, scopes.split_last())
+            let Self { tables, selects, .. } = self;
+            let (ast::Expr::CompoundIdentifier(path), Some((own, outer))) =
+                (expression, selects.split_last())
             else {
                 return ControlFlow::Continue(());
             };
             let [table, _] = path.as_slice() else { return ControlFlow::Continue(()) };
             let names = |scope: &Scope| scope.iter().any(|(name, _)| name.as_ref() == Some(&table.value));
             let may_have_column = |(_, path): &(_, Option<ast::ObjectName>)| {
-                path.as_ref().and_then(&*columns).is_none_or(|columns| {
+                path.as_ref().and_then(|path| tables.columns_of(path)).is_none_or(|columns| {
                     columns.iter().any(|column| column.name.eq_ignore_ascii_case(&table.value))
                 })
             };
@@ -150,8 +190,10 @@ pub fn qualify_outer<'a>(
         }
     }
 
-    // It never breaks.
-    let _ = query.visit(&mut Qualify(columns, Vec::new()));
+    match query.visit(&mut Qualify { tables, selects: Vec::new(), queries: Vec::new() }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(error),
+    }
 }
 
 fn for_each_select(body: &mut ast::SetExpr, change: &mut impl FnMut(&mut ast::Select)) {
@@ -178,7 +220,7 @@ fn collect_tables<'a>(from: &'a mut ast::TableWithJoins, tables: &mut Vec<&'a mu
 }
 
 /// The name by which columns of a table are qualified.
-fn visible_name(table: &ast::TableFactor) -> Option<String> {
+pub fn visible_name(table: &ast::TableFactor) -> Option<String> {
     match table {
         ast::TableFactor::Table { alias: Some(alias), .. }
         | ast::TableFactor::Derived { alias: Some(alias), .. } => Some(alias.name.value.clone()),
@@ -192,27 +234,36 @@ fn visible_name(table: &ast::TableFactor) -> Option<String> {
 /// Tells the clause where the column of an error stands, as MySQL does.
 pub fn locate(error: Error, query: &ast::Query) -> Error {
     match error {
-        Error::UnknownColumn { column, hint, .. } => {
-            let clause = clause_of(&column, query).into();
+        Error::UnknownColumn { column, clause, hint } => {
+            let path: Vec<&str> = column.split('.').collect();
+            let clause = Finder::new(&path, false).clause(query).map_or(clause, Into::into);
             Error::UnknownColumn { column, clause, hint }
         }
-        Error::AmbiguousColumn { column, .. } => {
-            let clause = clause_of(&column, query).into();
+        Error::AmbiguousColumn { column, clause } => {
+            // With its table before it no name is ambiguous.
+            let clause = Finder::new(&[&column], true).clause(query).map_or(clause, Into::into);
             Error::AmbiguousColumn { column, clause }
+        }
+        Error::NotSelected { column, .. } => {
+            let path: Vec<&str> = column.rsplit('.').take(1).collect();
+            let finder = Finder::new(&path, false);
+            let keys = query.order_by.iter().flat_map(|order_by| match &order_by.kind {
+                ast::OrderByKind::Expressions(keys) => keys.as_slice(),
+                ast::OrderByKind::All(_) => &[],
+            });
+            let key = keys.into_iter().position(|key| finder.names(key)).map_or(1, |index| index + 1);
+            Error::NotSelected { key, column }
         }
         other => other,
     }
 }
 
-/// The first clause that names a column; subqueries are looked at before the clauses around them.
-fn clause_of(column: &str, query: &ast::Query) -> &'static str {
-    let mut finder = Finder { column: column.rsplit('.').next().unwrap_or(column), found: None };
-    let _ = query.visit(&mut finder);
-    finder.found.unwrap_or("field list")
-}
-
+/// Looks for the clause that names a column; subqueries are looked at before the clauses around them.
 struct Finder<'a> {
-    column: &'a str,
+    /// The end of a name with its table.
+    path: &'a [&'a str],
+    /// Whether a name with a table is another one.
+    alone: bool,
     found: Option<&'static str>,
 }
 
@@ -244,29 +295,71 @@ impl Visitor for Finder<'_> {
     }
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    fn new(path: &'a [&'a str], alone: bool) -> Self {
+        Self { path, alone, found: None }
+    }
+
+    /// The first clause that names the column.
+    fn clause(mut self, query: &ast::Query) -> Option<&'static str> {
+        let _ = query.visit(&mut self);
+        self.found
+    }
+
     /// Whether the column is named in a part of the tree, subqueries of it included.
     fn names(&self, part: &impl Visit) -> bool {
-        struct Names<'a>(&'a str);
+        struct Names<'a>(&'a Finder<'a>);
 
         impl Visitor for Names<'_> {
             type Break = ();
 
             fn pre_visit_expr(&mut self, expression: &ast::Expr) -> ControlFlow<()> {
-                let ident = match expression {
-                    ast::Expr::Identifier(ident) => Some(ident),
-                    ast::Expr::CompoundIdentifier(parts) => parts.last(),
-                    _ => None,
+                let Finder { path, alone, .. } = self.0;
+                let named: &[ast::Ident] = match expression {
+                    ast::Expr::Identifier(ident) => std::slice::from_ref(ident),
+                    ast::Expr::CompoundIdentifier(parts) if !alone => parts,
+                    _ => return ControlFlow::Continue(()),
                 };
-                match ident {
-                    Some(ident) if ident.value.eq_ignore_ascii_case(self.0) => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(()),
-                }
+                let is_end = named.len() >= path.len()
+                    && named
+                        .iter()
+                        .rev()
+                        .zip(path.iter().rev())
+                        .all(|(ident, part)| ident.value.eq_ignore_ascii_case(part));
+                if is_end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
         }
 
-        part.visit(&mut Names(self.column)).is_break()
+        part.visit(&mut Names(self)).is_break()
     }
+}
+
+/// The names of an error as the statement writes them: inside the engine they are in lower case.
+pub fn as_written(error: Error, sql: &str) -> Error {
+    let spelled = |name: &str| {
+        let parts: Vec<&str> = name.split('.').map(|part| spelling(sql, part)).collect();
+        parts.join(".")
+    };
+    match error {
+        Error::UnknownColumn { column, clause, hint } => {
+            Error::UnknownColumn { column: spelled(&column), clause, hint }
+        }
+        Error::AmbiguousColumn { column, clause } => {
+            Error::AmbiguousColumn { column: spelled(&column), clause }
+        }
+        Error::UnknownFunction { name, hint } => Error::UnknownFunction { name: spelled(&name), hint },
+        Error::ParameterCount(name) => Error::ParameterCount(spelled(&name)),
+        Error::UnknownView(name) => Error::UnknownView(spelled(&name)),
+        Error::GroupKey(name) => Error::GroupKey(spelled(&name)),
+        other => other,
+    }
+}
+
+/// The first word of a statement that is a name but for its case; the name itself where there is none.
+fn spelling<'a>(sql: &'a str, name: &'a str) -> &'a str {
+    let is_apart = |letter: char| !letter.is_alphanumeric() && !matches!(letter, '_' | '$');
+    let mut words = sql.split(is_apart).chain(sql.split('`'));
+    words.find(|word| word.to_lowercase() == name).unwrap_or(name)
 }
 
 fn collect_selects<'a>(body: &'a ast::SetExpr, selects: &mut Vec<&'a ast::Select>) {
@@ -330,12 +423,27 @@ mod tests {
 
     #[test]
     fn a_column_is_found_in_its_clause() {
-        let check = |sql: &str, expected: &str| assert_eq!(clause_of("x", &parse(sql)), expected, "{sql}");
+        let check = |sql: &str, expected: &str| {
+            assert_eq!(Finder::new(&["x"], false).clause(&parse(sql)), Some(expected), "{sql}");
+        };
         check("SELECT x FROM t", "field list");
         check("SELECT a FROM t WHERE x = 1", "where clause");
         check("SELECT a FROM t JOIN u ON t.x = u.a", "on clause");
         check("SELECT a FROM t GROUP BY a HAVING MAX(x) > 1", "having clause");
         check("SELECT a FROM t ORDER BY x", "order clause");
         check("SELECT a FROM (SELECT a FROM t WHERE x) s", "where clause");
+        let check = |path: &[&str], alone, expected: &str| {
+            let query = parse("SELECT t.x FROM t, u WHERE u.x = 1 ORDER BY x");
+            assert_eq!(Finder::new(path, alone).clause(&query), Some(expected), "{path:?}");
+        };
+        check(&["u", "x"], false, "where clause");
+        check(&["x"], true, "order clause");
+    }
+
+    #[test]
+    fn errors_write_names_as_the_statement_does() {
+        assert_eq!(spelling("SELECT NoPe FROM t", "nope"), "NoPe");
+        assert_eq!(spelling("SELECT `No pe` FROM t", "no pe"), "No pe");
+        assert_eq!(spelling("SELECT a FROM t", "nope"), "nope");
     }
 }

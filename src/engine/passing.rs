@@ -13,6 +13,8 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 pub trait Pass: Clone + fmt::Debug + Send + Sync + 'static {
     /// The node's name in EXPLAIN.
     const NAME: &'static str;
+    /// Whether rows in an order may be asked of the input in place of the node.
+    const KEEPS_ORDER: bool = true;
 
     /// Writes how EXPLAIN shows it.
     fn show(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,7 +55,7 @@ impl<P: Pass> ExecutionPlan for Passing<P> {
     }
 
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![P::KEEPS_ORDER]
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions, SpillCompression};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as DataFusionResult, ScalarValue, TableReference};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
@@ -17,6 +18,7 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::expr::Alias;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
@@ -34,10 +36,12 @@ use super::dialect;
 use super::dialect::statement::TableName;
 use super::error::{Error, Result};
 use super::functions::{self, Functions};
+use super::limited::LimitsFirst;
 use super::memory::Limits;
 use super::nearest::Hint;
 use super::recursion::LimitRecursion;
 use super::semijoin::SemiJoinsFirst;
+use super::types::MysqlType;
 use super::window_keys::PlainWindowKeys;
 use super::yielding::YieldInJoins;
 use crate::catalog;
@@ -165,6 +169,8 @@ pub struct Pinned {
     pub columns: Arc<[catalog::Column]>,
     /// Most characters of each column's texts, where that is known; empty when it is known of none.
     pub max_characters: Arc<[Option<u32>]>,
+    /// The type of each column, where it was declared; else empty.
+    pub declared: Arc<[MysqlType]>,
     /// What is scanned.
     pub provider: Arc<dyn TableProvider>,
     /// Whether it has rows of its own, and is not only what the server knows of itself.
@@ -195,6 +201,11 @@ impl Tables {
     /// The same tables, where names without a database are looked up in another one.
     pub fn with_default(&self, database: &str) -> Self {
         Self { default_database: Some(database.to_lowercase()), ..self.clone() }
+    }
+
+    /// The database of names without one, in lower case.
+    pub fn default_database(&self) -> Option<&str> {
+        self.default_database.as_deref()
     }
 
     /// The database and the table that a name means, in lower case.
@@ -255,8 +266,13 @@ impl Statement {
         let planner = SqlToRel::new_with_options(&names, parser_options());
         let groups = !matches!(query.body.as_ref(), ast::SetExpr::Select(select)
             if matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, _) if keys.is_empty()));
-        let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)));
-        plan.map_err(|error| if groups { error.into() } else { Error::from(error).without_groups() })
+        let plan = planner
+            .sql_statement_to_plan(ast::Statement::Query(Box::new(query)))
+            .map_err(|error| if groups { error.into() } else { Error::from(error).without_groups() })?;
+        match repeated_column(&plan)? {
+            Some(name) => Err(Error::DuplicateColumn(name)),
+            None => Ok(plan),
+        }
     }
 
     /// Keeps at most so many rows.
@@ -332,9 +348,33 @@ impl Statement {
     }
 }
 
-/// DataFusion's rules, and ours that must come last.
+/// A name that two columns of a derived table have: DataFusion's planner gives the second one another name.
+fn repeated_column(plan: &LogicalPlan) -> Result<Option<String>> {
+    let mut repeated = None;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::SubqueryAlias(alias) = node
+            && let LogicalPlan::Projection(projection) = alias.input.as_ref()
+        {
+            repeated = projection.expr.iter().find_map(|output| match output {
+                Expr::Alias(Alias { expr, name, .. }) => match expr.as_ref() {
+                    Expr::Column(column) => {
+                        let number = name.strip_prefix(&column.name)?.strip_prefix(':')?;
+                        number.parse::<u32>().is_ok().then(|| column.name.clone())
+                    }
+                    _ => None,
+                },
+                _ => None,
+            });
+        }
+        Ok(if repeated.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(repeated)
+}
+
+/// DataFusion's rules between ours that must come first and last.
 fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(LimitsFirst));
     rules.push(Arc::new(LimitRecursion));
     rules.push(Arc::new(CompactTexts));
     rules.push(Arc::new(YieldInJoins));

@@ -23,7 +23,7 @@ use super::plans::{Asked, Question};
 use super::processes::Interrupt;
 use super::runtime::Pulled;
 use super::session::{Prepared, Session};
-use super::{bind, dialect, explain, show, statements, temporary, views};
+use super::{bind, dialect, explain, names, show, statements, temporary, views};
 
 /// Runs the text of one statement.
 pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
@@ -39,7 +39,7 @@ pub async fn run(session: &mut Session, sql: &str) -> Result<Answer> {
         answer(session, token, parsed, question, &[]).await
     });
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
-    conclude(session, &life, outcome)
+    conclude(session, &life, sql, outcome)
 }
 
 /// Runs a prepared statement with its values.
@@ -57,7 +57,7 @@ pub async fn execute(session: &mut Session, prepared: &Prepared, values: &[Scala
         answer(session, token, prepared.parsed.clone(), question, values).await
     });
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
-    conclude(session, &life, outcome)
+    conclude(session, &life, &prepared.sql, outcome)
 }
 
 /// Understands a statement and plans it, without running it.
@@ -83,7 +83,7 @@ pub async fn prepare(session: &mut Session, sql: &str) -> Result<Prepared> {
         })
     });
     let outcome = Box::pin(outcome).await.and_then(std::convert::identity);
-    conclude(session, &life, outcome)
+    conclude(session, &life, sql, outcome)
 }
 
 /// What was asked before, if it would be understood and planned in the same way now; else the question.
@@ -169,7 +169,7 @@ pub(super) async fn select(session: &mut Session, token: Token<Received>, asked:
         match attempt(&caller, token, &interrupt, &asked, &mut retry).await {
             Ok(rows) => break rows,
             Err(error) if retry.helps(&error) => caller.prepare_again(&asked.query, &error),
-            Err(error) => return Err(error),
+            Err(error) => return Err(caller.with_remedy(&asked.query, error).await),
         }
         token = life.again();
     };
@@ -367,7 +367,8 @@ fn receive(session: &mut Session, command: &'static str, sql: &str) -> Token<Rec
 }
 
 /// Keeps a failure for SHOW WARNINGS and for the log.
-fn conclude<T>(session: &mut Session, life: &Life, outcome: Result<T>) -> Result<T> {
+fn conclude<T>(session: &mut Session, life: &Life, sql: &str, outcome: Result<T>) -> Result<T> {
+    let outcome = outcome.map_err(|error| names::as_written(error, sql));
     if let Err(error) = &outcome {
         session.state.forget_warnings();
         session.state.warnings.error(error.code().0, error.to_string());

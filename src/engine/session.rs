@@ -16,6 +16,7 @@ use super::changes::{Changes, Told};
 use super::dialect::statement::{Parsed, TableName};
 use super::dialect::{self, Mode};
 use super::error::{Error, Result};
+use super::functions::charset::Set;
 use super::functions::locks::{Locks, SessionLocks};
 use super::functions::{Assigned, Warnings};
 use super::memory::Memory;
@@ -79,6 +80,8 @@ pub struct Login {
     pub attributes: Arc<BTreeMap<String, String>>,
     /// How the connection is encrypted, if it is.
     pub encryption: Option<Encryption>,
+    /// The number of the collation that the client told; 0 when it told none.
+    pub collation: u16,
     /// Whether a person sits there: then `interactive_timeout` counts.
     pub interactive: bool,
 }
@@ -148,6 +151,7 @@ impl Engine {
     /// Opens a session for a logged-in user. It is in the process list until it is dropped.
     pub fn session(self: &Arc<Self>, connection_id: u32, login: Login) -> Session {
         let mut variables = Variables::new(&self.globals, login.user == SUPERUSER);
+        variables.begin_with(login.collation);
         if login.interactive {
             variables.begin_interactive();
         }
@@ -446,13 +450,20 @@ impl Session {
 
     /// A text of a client in the character set that it speaks (`character_set_client`), as Rust text; an error when it is not valid.
     pub fn decode(&self, bytes: Vec<u8>) -> Result<String> {
-        // Every character set that can be set is UTF-8 or a part of it.
-        String::from_utf8(bytes).map_err(|_| Error::InvalidCharacters)
+        match self.variables().acting().client_set {
+            Set::Utf8 => String::from_utf8(bytes).map_err(|_| Error::InvalidCharacters),
+            set => set.decode(&bytes, "")?.ok_or(Error::InvalidCharacters),
+        }
     }
 
     /// Statements in the client's character set. Their strings may hold bytes that are no text.
     pub fn decode_statements(&self, bytes: Vec<u8>) -> Result<String> {
-        dialect::readable(bytes, self.state.variables.acting().mode).ok_or(Error::InvalidCharacters)
+        match self.variables().acting() {
+            acting if acting.client_set == Set::Utf8 => {
+                dialect::readable(bytes, acting.mode).ok_or(Error::InvalidCharacters)
+            }
+            _ => self.decode(bytes),
+        }
     }
 }
 

@@ -22,17 +22,23 @@ use super::session::Session;
 /// Most statements that PREPARE may name in a session.
 const STATEMENTS_MAX: usize = 1_000;
 
-/// SET: all assignments, or none when one of them fails.
+/// SET: all assignments, or none when one of them fails. Each value sees what was before the statement.
 pub async fn set(session: &mut Session, life: &Life, assignments: Vec<Assignment>) -> Result<Done> {
     let mut caller = Caller::of(session);
-    let mut changes = Changes::default();
+    let mut given = Vec::with_capacity(assignments.len());
     for assignment in assignments {
+        let value = match &assignment {
+            Assignment::System { value: Some(value), .. } | Assignment::User { value, .. } => {
+                Some(caller.evaluate(life, value.clone()).await?)
+            }
+            _ => None,
+        };
+        given.push((assignment, value));
+    }
+    let mut changes = Changes::default();
+    for (assignment, value) in given {
         match assignment {
-            Assignment::System { global, name, value } => {
-                let value = match value {
-                    Some(value) => Some(caller.evaluate(life, value).await?),
-                    None => None,
-                };
+            Assignment::System { global, name, .. } => {
                 if let Some(warning) = caller.state.variables.set(global, &name, value.as_ref())? {
                     caller.state.warnings.push(warning.code, warning.message);
                 }
@@ -40,9 +46,8 @@ pub async fn set(session: &mut Session, life: &Life, assignments: Vec<Assignment
                     changes.variable(variables::stored_name(&name)?);
                 }
             }
-            Assignment::User { name, value } => {
-                let value = caller.evaluate(life, value).await?;
-                caller.set_user_variable(name, value)?;
+            Assignment::User { name, .. } => {
+                caller.set_user_variable(name, value.unwrap_or(ScalarValue::Null))?;
                 changes.other();
             }
             Assignment::Names { charset, collation } => {
@@ -122,6 +127,9 @@ pub async fn kill(session: &Session, life: &Life, id: ast::Expr, connection: boo
 /// REFRESH TABLE: the next statement sees the files that are there now.
 pub fn refresh(session: &Session, name: &TableName) -> Result<Done> {
     let (database, table) = Tables::new(session.state.database.as_deref()).key(name)?;
+    if session.engine.views.snapshot().find(&database, &table).is_some() {
+        return Err(Error::WrongObject { database, table, kind: "BASE TABLE" });
+    }
     let catalog = session.engine.catalog.snapshot();
     let found = catalog.databases.get(&database).ok_or_else(|| Error::UnknownDatabase(database.clone()))?;
     match found.tables.get(&table) {
@@ -185,6 +193,10 @@ pub fn deallocate(session: &mut Session, name: String) -> Result<Done> {
 
 /// Why a statement that would write is not done.
 pub fn refused(session: &Session, command: String, table: Option<TableName>) -> Error {
+    let key = table.as_ref().and_then(|table| Tables::new(session.state.database.as_deref()).key(table).ok());
+    if key.is_some_and(|key| session.state.temporary.contains_key(&key)) {
+        return Error::NotSupported(format!("{command} of temporary tables"));
+    }
     match table {
         Some(table) => Error::TableDenied { command, user: session.account(), table: table.table },
         None => Error::ReadOnly,

@@ -4,7 +4,11 @@
 
 use std::borrow::Cow;
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+
+use super::functions::convert::decimal;
+use super::functions::shown::{self, Digits};
+use super::functions::signature::EXTENSION;
 
 /// The character set of every string.
 pub const CHARACTER_SET: &str = "utf8mb4";
@@ -26,9 +30,11 @@ pub enum MysqlType {
     Null,
     /// TINYINT(1).
     Boolean,
+    /// What a comparison answers: a BIGINT of one digit.
+    Truth,
     /// TINYINT to BIGINT.
     Integer {
-        /// Bytes: 1, 2, 4 or 8.
+        /// Bytes: 1, 2, 3 of MEDIUMINT, 4 or 8.
         bytes: u8,
         /// Without negative numbers.
         unsigned: bool,
@@ -64,6 +70,13 @@ pub enum MysqlType {
         /// Digits of the fraction of seconds.
         fraction: u8,
     },
+    /// YEAR.
+    Year,
+    /// CHAR.
+    Char {
+        /// Most characters.
+        characters: u32,
+    },
     /// VARCHAR, or LONGTEXT above what VARCHAR holds.
     Text {
         /// Most characters.
@@ -73,6 +86,21 @@ pub enum MysqlType {
     Binary {
         /// Its bytes, always as many.
         bytes: u32,
+    },
+    /// TINYTEXT, TEXT and MEDIUMTEXT.
+    LongText {
+        /// Bytes of a value's length: 1 to 3.
+        length_bytes: u8,
+    },
+    /// VARBINARY.
+    VarBinary {
+        /// Most bytes.
+        bytes: u32,
+    },
+    /// TINYBLOB, BLOB and MEDIUMBLOB.
+    LongBlob {
+        /// Bytes of a value's length: 1 to 3.
+        length_bytes: u8,
     },
     /// LONGBLOB: bytes of any length.
     Blob,
@@ -132,6 +160,50 @@ impl MysqlType {
         }
     }
 
+    /// The Arrow type that a column of the type is stored in.
+    pub fn storage(self) -> DataType {
+        match self {
+            Self::Null => DataType::Null,
+            Self::Boolean | Self::Integer { bytes: 1, unsigned: false } => DataType::Int8,
+            Self::Truth => DataType::Int64,
+            Self::Integer { bytes: 1, unsigned: true } => DataType::UInt8,
+            Self::Integer { bytes: 2, unsigned: false } | Self::Year => DataType::Int16,
+            Self::Integer { bytes: 2, unsigned: true } => DataType::UInt16,
+            Self::Integer { bytes: 3 | 4, unsigned: false } => DataType::Int32,
+            Self::Integer { bytes: 3 | 4, unsigned: true } => DataType::UInt32,
+            Self::Integer { unsigned: false, .. } => DataType::Int64,
+            Self::Integer { unsigned: true, .. } => DataType::UInt64,
+            Self::Float => DataType::Float32,
+            Self::Double { .. } => DataType::Float64,
+            Self::Decimal { precision, scale } => decimal::data_type(precision, scale as i8),
+            Self::Date => DataType::Date32,
+            Self::DateTime { fraction } => DataType::Timestamp(shown::unit_of(fraction), None),
+            Self::Timestamp { fraction } => DataType::Timestamp(shown::unit_of(fraction), Some("UTC".into())),
+            Self::Time { fraction } => DataType::Duration(shown::unit_of(fraction)),
+            Self::Char { .. } | Self::Text { .. } | Self::LongText { .. } | Self::Json => DataType::Utf8View,
+            Self::Binary { .. } | Self::VarBinary { .. } | Self::LongBlob { .. } | Self::Blob => {
+                DataType::BinaryView
+            }
+        }
+    }
+
+    /// A field of such values, with what its type does not tell.
+    pub fn field(self, name: String, data_type: DataType, nullable: bool) -> Field {
+        let digits = match self {
+            Self::DateTime { fraction } | Self::Timestamp { fraction } | Self::Time { fraction } => {
+                Some(Digits::Fraction(fraction))
+            }
+            Self::Double { decimals } => decimals.map(Digits::Decimals),
+            _ => None,
+        };
+        let is_document = self == Self::Json && !data_type.is_nested();
+        let mut field = shown::with_digits(Field::new(name, data_type, nullable), digits);
+        if is_document {
+            field.metadata_mut().insert(EXTENSION.0.to_owned(), EXTENSION.1.to_owned());
+        }
+        field
+    }
+
     /// The type with other digits of a second's fraction, or with as many after the point of a DOUBLE.
     pub fn showing(self, digits: Option<u8>) -> Self {
         match (self, digits) {
@@ -155,10 +227,20 @@ impl MysqlType {
     pub fn name(self) -> &'static str {
         match self {
             Self::Null | Self::Binary { .. } => "binary",
+            Self::Year => "year",
+            Self::Char { .. } => "char",
+            Self::VarBinary { .. } => "varbinary",
+            Self::LongText { length_bytes: 1 } => "tinytext",
+            Self::LongText { length_bytes: 2 } => "text",
+            Self::LongText { .. } => "mediumtext",
+            Self::LongBlob { length_bytes: 1 } => "tinyblob",
+            Self::LongBlob { length_bytes: 2 } => "blob",
+            Self::LongBlob { .. } => "mediumblob",
             Self::Boolean | Self::Integer { bytes: 1, .. } => "tinyint",
             Self::Integer { bytes: 2, .. } => "smallint",
+            Self::Integer { bytes: 3, .. } => "mediumint",
             Self::Integer { bytes: 4, .. } => "int",
-            Self::Integer { .. } => "bigint",
+            Self::Truth | Self::Integer { .. } => "bigint",
             Self::Float => "float",
             Self::Double { .. } => "double",
             Self::Decimal { .. } => "decimal",
@@ -189,7 +271,8 @@ impl MysqlType {
             Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => {
                 format!("varchar({characters})").into()
             }
-            Self::Binary { bytes } => format!("binary({bytes})").into(),
+            Self::Char { characters } => format!("char({characters})").into(),
+            Self::Binary { bytes } | Self::VarBinary { bytes } => format!("{name}({bytes})").into(),
             _ => name.into(),
         }
     }
@@ -198,11 +281,13 @@ impl MysqlType {
     pub fn length(self) -> u32 {
         match self {
             Self::Null => 0,
-            Self::Boolean => 1,
+            Self::Boolean | Self::Truth => 1,
             Self::Integer { bytes: 1, unsigned } => 4 - u32::from(unsigned),
             Self::Integer { bytes: 2, unsigned } => 6 - u32::from(unsigned),
+            Self::Integer { bytes: 3, unsigned } => 9 - u32::from(unsigned),
             Self::Integer { bytes: 4, unsigned } => 11 - u32::from(unsigned),
             Self::Integer { .. } => 20,
+            Self::Year => 4,
             Self::Float => 12,
             Self::Double { decimals: None } => 22,
             Self::Double { decimals: Some(decimals) } => 17 + u32::from(decimals),
@@ -210,10 +295,14 @@ impl MysqlType {
             Self::Date => 10,
             Self::DateTime { fraction } | Self::Timestamp { fraction } => 19 + fraction_length(fraction),
             Self::Time { fraction } => 10 + fraction_length(fraction),
-            Self::Text { characters } => {
+            Self::Char { characters } | Self::Text { characters } => {
                 u32::try_from(u64::from(characters) * BYTES_PER_CHARACTER).unwrap_or(u32::MAX)
             }
-            Self::Binary { bytes } => bytes,
+            Self::Binary { bytes } | Self::VarBinary { bytes } => bytes,
+            Self::LongText { length_bytes } => {
+                u32::try_from(longest(length_bytes) * BYTES_PER_CHARACTER).unwrap_or(u32::MAX)
+            }
+            Self::LongBlob { length_bytes } => u32::try_from(longest(length_bytes)).unwrap_or(u32::MAX),
             Self::Blob | Self::Json => u32::MAX,
         }
     }
@@ -231,7 +320,25 @@ impl MysqlType {
 
     /// Whether it holds characters, which have [`CHARACTER_SET`] and [`COLLATION`].
     pub fn is_text(self) -> bool {
-        matches!(self, Self::Text { .. })
+        matches!(self, Self::Char { .. } | Self::Text { .. } | Self::LongText { .. })
+    }
+
+    /// Most characters of its texts, where it tells.
+    pub fn characters(self) -> Option<u32> {
+        match self {
+            Self::Char { characters } | Self::Text { characters } => Some(characters),
+            Self::LongText { length_bytes } => u32::try_from(longest(length_bytes)).ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether MySQL keeps its values outside of their rows: TEXT and BLOB of all sizes.
+    pub fn is_long(self) -> bool {
+        match self {
+            Self::Text { characters } => characters > UNKNOWN_CHARACTERS,
+            Self::LongText { .. } | Self::LongBlob { .. } | Self::Blob => true,
+            _ => false,
+        }
     }
 
     /// Whether it is a number.
@@ -245,7 +352,9 @@ impl MysqlType {
             Self::Null => Some(0),
             Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => Some(u64::from(characters)),
             Self::Text { .. } | Self::Blob => Some(u64::from(u32::MAX)),
-            Self::Binary { bytes } => Some(u64::from(bytes)),
+            Self::Char { characters } => Some(u64::from(characters)),
+            Self::Binary { bytes } | Self::VarBinary { bytes } => Some(u64::from(bytes)),
+            Self::LongText { length_bytes } | Self::LongBlob { length_bytes } => Some(longest(length_bytes)),
             _ => None,
         }
     }
@@ -256,6 +365,7 @@ impl MysqlType {
             Self::Text { characters } if characters <= UNKNOWN_CHARACTERS => {
                 Some(u64::from(characters) * BYTES_PER_CHARACTER)
             }
+            Self::Char { characters } => Some(u64::from(characters) * BYTES_PER_CHARACTER),
             _ => self.maximum_characters(),
         }
     }
@@ -263,8 +373,10 @@ impl MysqlType {
     /// `NUMERIC_PRECISION`: digits of a number.
     pub fn numeric_precision(self) -> Option<u64> {
         match self {
+            Self::Truth => Some(1),
             Self::Boolean | Self::Integer { bytes: 1, .. } => Some(3),
             Self::Integer { bytes: 2, .. } => Some(5),
+            Self::Integer { bytes: 3, .. } => Some(7),
             Self::Integer { bytes: 4, .. } => Some(10),
             Self::Integer { unsigned, .. } => Some(19 + u64::from(unsigned)),
             Self::Float => Some(12),
@@ -277,7 +389,7 @@ impl MysqlType {
     /// `NUMERIC_SCALE`: digits after the point of an exact number.
     pub fn numeric_scale(self) -> Option<u64> {
         match self {
-            Self::Boolean | Self::Integer { .. } => Some(0),
+            Self::Boolean | Self::Truth | Self::Integer { .. } => Some(0),
             Self::Decimal { scale, .. } => Some(u64::from(scale)),
             _ => None,
         }
@@ -303,6 +415,11 @@ fn fraction(unit: TimeUnit) -> u8 {
     }
 }
 
+/// Most bytes of a string whose length has so many bytes.
+fn longest(length_bytes: u8) -> u64 {
+    (1 << (8 * u64::from(length_bytes))) - 1
+}
+
 fn fraction_length(fraction: u8) -> u32 {
     if fraction == 0 { 0 } else { u32::from(fraction) + 1 }
 }
@@ -310,7 +427,6 @@ fn fraction_length(fraction: u8) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::datatypes::Field;
 
     #[test]
     fn arrow_types_show_as_mysql_types() {

@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 
-use datafusion::common::DFSchemaRef;
+use arrow::datatypes::FieldRef;
+use datafusion::common::{DFSchemaRef, TableReference};
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, Query as Tree, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
 };
@@ -40,7 +41,15 @@ pub fn write_out(query: &mut Query, columns: impl Fn(&Query) -> Result<DFSchemaR
         let is_first = headings.is_none();
         let known = headings.get_or_insert_with(|| query.headings.clone());
         if overlap_in(select) {
-            let (items, written) = written_out(query, select, known, &columns)?;
+            let (items, written) = expand(select, known, |item| {
+                let schema = columns(&alone(query, select, item))?;
+                let path = |(table, field): (Option<&TableReference>, &FieldRef)| {
+                    let table = table.map(TableReference::to_vec).unwrap_or_default();
+                    let path = table.into_iter().chain([field.name().clone()]);
+                    path.map(|part| Ident::with_quote('`', part)).collect()
+                };
+                Ok(schema.iter().map(path).collect())
+            })?;
             select.projection = items;
             if is_first {
                 headings = Some(written);
@@ -53,12 +62,11 @@ pub fn write_out(query: &mut Query, columns: impl Fn(&Query) -> Result<DFSchemaR
     Ok(())
 }
 
-/// The items of a select list without wildcards, and their headings.
-fn written_out(
-    query: &Query,
+/// The items of a select list without wildcards, and their headings. `columns` are those of a wildcard, with their tables.
+pub fn expand(
     select: &Select,
     headings: &[Heading],
-    columns: impl Fn(&Query) -> Result<DFSchemaRef>,
+    columns: impl Fn(&SelectItem) -> Result<Vec<Vec<Ident>>>,
 ) -> Result<(Vec<SelectItem>, Vec<Heading>)> {
     let mut used: HashSet<String> = select.projection.iter().filter_map(alias).collect();
     let mut seen = HashSet::new();
@@ -70,19 +78,16 @@ fn written_out(
             written.extend(headings.get(index).cloned());
             continue;
         }
-        for (qualifier, field) in columns(&alone(query, select, item))?.iter() {
-            let name = field.name();
-            let mut path = qualifier.map(|qualifier| qualifier.to_vec()).unwrap_or_default();
-            path.push(name.clone());
-            let column =
-                Expr::CompoundIdentifier(path.iter().map(|part| Ident::with_quote('`', part)).collect());
+        for path in columns(item)? {
+            let Some(name) = path.last().map(|ident| ident.value.clone()) else { continue };
+            let column = Expr::CompoundIdentifier(path.clone());
             items.push(if seen.insert(path) {
                 SelectItem::UnnamedExpr(column)
             } else {
-                let alias = Ident::with_quote('`', unused(name, &mut used));
+                let alias = Ident::with_quote('`', unused(&name, &mut used));
                 SelectItem::ExprWithAlias { expr: column, alias }
             });
-            written.push(Heading::Expanded(name.clone()));
+            written.push(Heading::Expanded(name));
         }
     }
     Ok((items, written))
@@ -129,7 +134,8 @@ fn is_wildcard(item: &SelectItem) -> bool {
     }
 }
 
-fn alias(item: &SelectItem) -> Option<String> {
+/// The name that an item is given.
+pub fn alias(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
         _ => None,
@@ -137,7 +143,7 @@ fn alias(item: &SelectItem) -> Option<String> {
 }
 
 /// `name$2`, `name$3` …: the first that is free.
-fn unused(name: &str, used: &mut HashSet<String>) -> String {
+pub fn unused(name: &str, used: &mut HashSet<String>) -> String {
     let mut number = 2_usize;
     loop {
         let candidate = format!("{name}${number}");

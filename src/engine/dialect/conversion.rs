@@ -1,10 +1,10 @@
-//! Conversions of types in a whole plan, before DataFusion's own type coercion: IN, BETWEEN, UNION.
+//! Conversions of types in a whole plan, before DataFusion's own type coercion: comparisons, IN, BETWEEN.
 //!
 //! It knows plans and types; how MySQL compares two of them is [`compare`]'s.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, ExprSchema, Result};
@@ -12,32 +12,36 @@ use datafusion::logical_expr::expr::{Between, InList, InSubquery};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{disjunction, merge_schema};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Like, LogicalPlan, LogicalPlanBuilder, Operator, Projection, Subquery, Union, not,
+    BinaryExpr, Expr, Like, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, binary_expr, lit, not,
 };
 use datafusion::optimizer::{Analyzer, AnalyzerRule};
 
 use super::dependent::DependentJoins;
-use super::digits::{ShownDigits, shown_type};
-use super::membership;
-use crate::engine::functions::charset::CHARACTER_SET;
-use crate::engine::functions::control::{convert_from, with_digits};
-use crate::engine::functions::convert::packed::MOMENT;
+use super::digits::ShownDigits;
+use super::missing::MissingRows;
+use super::places::SubqueryPlaces;
+use super::rollup::RollupRows;
+use super::{frames, json, membership, sets};
 use crate::engine::functions::operator::compare::{
-    agree, as_json, comparable, comparison, is_json, nearest_day, type_of, with_json,
+    agree, comparable, comparison, is_json, json_key, nearest_day, type_of,
 };
-use crate::engine::functions::shown::{self, CASELESS, Digits, tells};
-use crate::engine::functions::signature::digits::widest;
-use crate::engine::functions::signature::{EXTENSION, is_binary, is_text};
+use crate::engine::functions::shown::CASELESS;
+use crate::engine::functions::signature::{is_binary, is_json as is_marked, is_text};
 use crate::engine::functions::udf;
-use crate::engine::functions::unify::unify;
 
-/// The rules in order. MySQL's conversions come first: DataFusion's coercion refuses or misreads mixed types.
+/// The rules in order. MySQL's conversions come before DataFusion's coercion, which refuses or misreads mixed types;
+/// they ask what may be NULL, and plan subqueries where they stand.
 pub fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> =
-        vec![Arc::new(MySqlConversions), Arc::new(ShownDigits)];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(MissingRows),
+        Arc::new(SubqueryPlaces),
+        Arc::new(MySqlConversions),
+        Arc::new(ShownDigits),
+    ];
     rules.extend(Analyzer::new().rules);
     // Types are settled by now.
     rules.push(Arc::new(DependentJoins));
+    rules.push(Arc::new(RollupRows));
     rules
 }
 
@@ -55,24 +59,44 @@ impl AnalyzerRule for MySqlConversions {
 }
 
 fn convert_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    frames::check_groups(&plan)?;
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
+    let sorts = matches!(plan, LogicalPlan::Sort(_));
     let converted = plan.map_expressions(|expression| {
         let name = names.save(&expression);
         let converted = expression.transform_up(|part| convert(part, &schema))?;
+        if sorts && is_json(&converted.data, &schema) {
+            return json_key(converted.data).map(Transformed::yes);
+        }
         Ok(converted.update_data(|expression| name.restore(expression)))
     })?;
     let converted = match converted.data {
-        LogicalPlan::Union(union) => return convert_union(union),
+        LogicalPlan::Union(union) => return sets::union(union),
+        LogicalPlan::RecursiveQuery(query) => return sets::recursive(query),
+        LogicalPlan::Join(join) if sets::is_set(&join) => return sets::matched(join).map(Transformed::yes),
         plan => {
             let values = membership::rewrite(plan)?;
             Transformed { transformed: converted.transformed || values.transformed, ..values }
         }
     };
-    if converted.transformed { converted.map_data(LogicalPlan::recompute_schema) } else { Ok(converted) }
+    if converted.transformed {
+        converted.map_data(LogicalPlan::recompute_schema)?.transform_data(frames::apart)
+    } else {
+        Ok(converted)
+    }
 }
 
-fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+/// An expression whose parts are converted.
+pub(super) fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let of_json = json::convert(expression, schema)?;
+    if of_json.transformed && !matches!(of_json.data, Expr::WindowFunction(_)) {
+        return Ok(of_json);
+    }
+    of_json.transform_data(|expression| by_types(expression, schema))
+}
+
+fn by_types(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right })
             if compares(op) && (is_caseless(&left, schema) || is_caseless(&right, schema)) =>
@@ -95,18 +119,6 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             }
             convert_between(between, schema)
         }
-        Expr::InList(mut list) if is_json(&list.expr, schema) => {
-            let items = list.list.into_iter().map(|item| match type_of(&item, schema) {
-                Some(data_type)
-                    if !is_json(&item, schema) && (is_text(&data_type) || data_type == DataType::Boolean) =>
-                {
-                    as_json(item, &data_type)
-                }
-                _ => Ok(item),
-            });
-            list.list = items.collect::<Result<_>>()?;
-            convert_in_list(list, schema)
-        }
         Expr::Like(like)
             if [&like.expr, &like.pattern]
                 .iter()
@@ -117,9 +129,6 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             Ok(Transformed::yes(Expr::Like(Like { expr, pattern, ..like })))
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(op) => {
-            if let Some(compared) = with_json(op, &left, &right, schema)? {
-                return Ok(Transformed::yes(compared));
-            }
             match (type_of(&left, schema), type_of(&right, schema)) {
                 (Some(left_type), Some(right_type)) if !agree(&left_type, &right_type) => {
                     comparison(op, *left, *right, (&left_type, &right_type)).map(Transformed::yes)
@@ -131,6 +140,7 @@ fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         Expr::InList(list) => convert_in_list(list, schema),
         Expr::Between(between) => convert_between(between, schema),
         Expr::InSubquery(subquery) => convert_in_subquery(subquery, schema),
+        Expr::WindowFunction(function) => frames::convert(function, schema),
         other => Ok(Transformed::no(other)),
     }
 }
@@ -180,7 +190,8 @@ fn convert_like(mut like: Like, schema: &DFSchema) -> Result<Transformed<Expr>> 
     Ok(Transformed::yes(Expr::Like(like)))
 }
 
-fn compares(operator: Operator) -> bool {
+/// Whether an operator compares its sides.
+pub(super) fn compares(operator: Operator) -> bool {
     use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
     matches!(operator, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
@@ -218,7 +229,7 @@ fn convert_in_list(list: InList, schema: &DFSchema) -> Result<Transformed<Expr>>
         }
     }
     let lists = groups.into_iter().map(|(operand, _, items)| operand.in_list(items, false));
-    let any = disjunction(lists.chain(alone)).unwrap_or_else(|| datafusion::prelude::lit(false));
+    let any = disjunction(lists.chain(alone)).unwrap_or_else(|| lit(false));
     Ok(Transformed::yes(if list.negated { not(any) } else { any }))
 }
 
@@ -232,10 +243,69 @@ fn convert_between(between: Between, schema: &DFSchema) -> Result<Transformed<Ex
         return Ok(Transformed::no(Expr::Between(between)));
     }
     let Between { expr, negated, low: from, high: to } = between;
-    let above = comparison(Operator::GtEq, expr.as_ref().clone(), *from, (&operand, &low))?;
-    let below = comparison(Operator::LtEq, *expr, *to, (&operand, &high))?;
-    let inside = above.and(below);
+    let strings = Strings::among([&operand, &low, &high]);
+    let side = |operator, bound: Expr, bound_type: &DataType| {
+        let operand_of = expr.as_ref().clone();
+        match is_string(&operand) {
+            true => strings.comparison(operator, operand_of, bound, (&operand, bound_type)),
+            false => comparison(operator, operand_of, bound, (&operand, bound_type)),
+        }
+    };
+    let inside = side(Operator::GtEq, *from, &low)?.and(side(Operator::LtEq, *to, &high)?);
     Ok(Transformed::yes(if negated { not(inside) } else { inside }))
+}
+
+/// How a string is compared with both bounds of BETWEEN, which MySQL compares in one way: next to a number as a number,
+/// next to a date as a date, also with a bound that is a string itself.
+enum Strings {
+    Numbers,
+    Dates,
+    Texts,
+}
+
+impl Strings {
+    fn among(types: [&DataType; 3]) -> Self {
+        let is_number = |data_type: &DataType| data_type.is_numeric() || *data_type == DataType::Boolean;
+        let is_date = |data_type: &DataType| {
+            matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+        };
+        match (types.into_iter().any(is_number), types.into_iter().any(is_date)) {
+            (true, _) => Self::Numbers,
+            (false, true) => Self::Dates,
+            (false, false) => Self::Texts,
+        }
+    }
+
+    fn comparison(
+        &self,
+        operator: Operator,
+        string: Expr,
+        bound: Expr,
+        types: (&DataType, &DataType),
+    ) -> Result<Expr> {
+        let converted = |function, operand| -> Result<Expr> { Ok(udf(function)?.call(vec![operand])) };
+        Ok(match self {
+            Self::Numbers if types.1.is_numeric() => comparison(operator, string, bound, types)?,
+            Self::Numbers => {
+                let (left, right) =
+                    (converted("mysql_cast_double", string)?, converted("mysql_cast_double", bound)?);
+                binary_expr(left, operator, right)
+            }
+            Self::Dates if is_string(types.1) => {
+                let in_micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+                let moment = udf("mysql_cast_datetime")?.call(vec![string, lit(6_i64)]);
+                comparison(operator, moment, bound, (&in_micros, types.1))?
+            }
+            Self::Texts if !is_string(types.1) => {
+                binary_expr(string, operator, converted("mysql_cast_char", bound)?)
+            }
+            Self::Dates | Self::Texts => comparison(operator, string, bound, types)?,
+        })
+    }
+}
+
+fn is_string(data_type: &DataType) -> bool {
+    is_text(data_type) || is_binary(data_type)
 }
 
 /// `x IN (SELECT y …)`: both sides as they are compared; the subquery gets a projection for its side.
@@ -245,112 +315,19 @@ fn convert_in_subquery(subquery: InSubquery, schema: &DFSchema) -> Result<Transf
     let Some(operand_type) = type_of(&subquery.expr, schema) else {
         return Ok(Transformed::no(Expr::InSubquery(subquery)));
     };
-    if agree(&operand_type, field.data_type()) {
+    let json = is_json(&subquery.expr, schema) || is_marked(field);
+    if !json && agree(&operand_type, field.data_type()) {
         return Ok(Transformed::no(Expr::InSubquery(subquery)));
     }
     let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-    let types = (&operand_type, field.data_type());
-    let (operand, column) = comparable(subquery.expr.as_ref().clone(), column, types)?;
+    let operand = subquery.expr.as_ref().clone();
+    let (operand, column) = match json {
+        true => (json_key(operand)?, json_key(column)?),
+        false => comparable(operand, column, (&operand_type, field.data_type()))?,
+    };
     let plan = LogicalPlanBuilder::from(inner.as_ref().clone())
         .project(vec![column.alias(field.name())])?
         .build()?;
     let converted = Subquery { subquery: Arc::new(plan), ..subquery.subquery };
     Ok(Transformed::yes(Expr::InSubquery(InSubquery::new(Box::new(operand), converted, subquery.negated))))
-}
-
-/// What a column of a UNION becomes where its inputs differ.
-struct Common {
-    /// MySQL's type for all of them, where DataFusion has no common one or another.
-    data_type: Option<DataType>,
-    /// The digits that all of them show, where what is told of some is not true of the others; none when their number
-    /// is not fixed.
-    digits: Option<Option<Digits>>,
-}
-
-/// What metadata tells of a column: its digits, and its marks. DataFusion would keep for all inputs what one tells.
-fn told(field: &Field) -> (Option<Digits>, [Option<&String>; 4]) {
-    let fraction = || shown::fraction(field).filter(|_| shown::is_told(field)).map(Digits::Fraction);
-    let digits = shown::decimals(field).map(Digits::Decimals).or_else(fraction);
-    (digits, [EXTENSION.0, CASELESS, CHARACTER_SET, MOMENT].map(|key| field.metadata().get(key)))
-}
-
-/// What is told of a column of which nothing is.
-const NOTHING: (Option<Digits>, [Option<&String>; 4]) = (None, [None; 4]);
-
-impl Common {
-    fn of(fields: &[FieldRef]) -> Self {
-        let types = fields.iter().map(|field| field.data_type());
-        let mixed = types.clone().any(|data_type| !alike(fields[0].data_type(), data_type));
-        let data_type = mixed.then(|| unify(types));
-        let mut values = fields.iter().filter(|field| !field.data_type().is_null());
-        let first = values.next().map_or(NOTHING, |field| told(field));
-        let differs = values.any(|field| told(field) != first);
-        let result = data_type.as_ref().unwrap_or_else(|| fields[0].data_type());
-        let digits = differs.then(|| widest(fields).filter(|digits| tells(result, *digits)));
-        Self { data_type, digits }
-    }
-
-    fn is_plain(&self) -> bool {
-        self.data_type.is_none() && self.digits.is_none()
-    }
-
-    fn convert(&self, column: Expr, field: &Field) -> Result<Expr> {
-        let converted = match &self.data_type {
-            Some(to) => convert_from(column, field.data_type(), to)?,
-            None => column,
-        };
-        match self.digits {
-            Some(digits) if digits.is_some() || told(field) != NOTHING => with_digits(converted, digits),
-            _ => Ok(converted),
-        }
-    }
-}
-
-/// UNION's columns take one type and one number of digits for all its inputs.
-fn convert_union(union: Union) -> Result<Transformed<LogicalPlan>> {
-    let width = union.schema.fields().len();
-    let common: Vec<Common> = (0..width)
-        .map(|column| {
-            let shown = |input: &Arc<LogicalPlan>| -> FieldRef {
-                let field = input.schema().field(column).as_ref().clone();
-                Arc::new(field.with_data_type(shown_type(input, column)))
-            };
-            Common::of(&union.inputs.iter().map(shown).collect::<Vec<_>>())
-        })
-        .collect();
-    if common.iter().all(Common::is_plain) {
-        return Ok(Transformed::no(LogicalPlan::Union(union)));
-    }
-    let inputs = union
-        .inputs
-        .into_iter()
-        .map(|input| {
-            let columns = input
-                .schema()
-                .iter()
-                .zip(&common)
-                .map(|((qualifier, field), common)| {
-                    let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-                    let converted = common.convert(column.clone(), field)?;
-                    Ok(match converted == column {
-                        true => column,
-                        false => converted.alias_qualified(qualifier.cloned(), field.name()),
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            Ok(Arc::new(LogicalPlan::Projection(Projection::try_new(columns, input)?)))
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
-}
-
-/// Whether DataFusion's common type of two is MySQL's.
-fn alike(left: &DataType, right: &DataType) -> bool {
-    let text =
-        |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    left == right
-        || left.is_null()
-        || right.is_null()
-        || left.is_integer() && right.is_integer()
-        || text(left) && text(right)
 }

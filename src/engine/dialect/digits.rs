@@ -213,7 +213,15 @@ impl Scope {
             }
             "mysql_multiply" => Some(of(0)? + of(1)?),
             "mysql_negate" | "mysql_summand" | "abs" | "sum" | "min" | "max" | "any_value"
-            | "first_value" | "last_value" | "nth_value" | "lag" | "lead" | "nullif" => of(0),
+            | "first_value" | "last_value" | "nth_value" | "nullif" => of(0),
+            // A value and the default that stands in for it, which were cast to one type.
+            "lag" | "lead" => {
+                let shown = |argument: &Expr| match argument {
+                    Expr::Cast(cast) => self.shown(&cast.expr),
+                    other => self.shown(other),
+                };
+                arguments.iter().step_by(2).filter_map(shown).max()
+            }
             "mysql_add" | "mysql_subtract" | "mod" | "coalesce" | "ifnull" | "greatest" | "least" => {
                 arguments.iter().filter_map(|argument| self.shown(argument)).max()
             }

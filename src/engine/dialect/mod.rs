@@ -4,11 +4,14 @@
 //!
 //! A text becomes [`tokens`], the [`front`] reads statements from them, the parser reads expressions and queries
 //! with the [`grammar`]'s precedences, and [`rewrite`] makes of them what DataFusion's planner takes. What depends
-//! on types follows when the query is planned: [`planner`] for comparisons, [`membership`] for IN, ANY and ALL of
-//! subqueries, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient, [`dependent`] for what
-//! uses columns from outside.
+//! on types follows when the query is planned: [`planner`] for comparisons, [`missing`] for subqueries without rows,
+//! [`places`] for those in ON and ORDER BY, [`membership`] for IN, ANY and ALL of subqueries, [`sets`] for UNION and its
+//! like, [`frames`] for windows, [`conversion`] for all the rest, [`digits`] for what is shown of a quotient,
+//! [`dependent`] for what uses columns from outside.
 
 pub mod definition;
+pub mod recursion;
+pub mod reserved;
 pub mod statement;
 pub mod window;
 
@@ -16,11 +19,17 @@ mod bytes;
 mod conversion;
 mod dependent;
 mod digits;
+mod frames;
 mod front;
 mod grammar;
+mod json;
 mod membership;
+mod missing;
+mod places;
 mod planner;
 mod rewrite;
+mod rollup;
+mod sets;
 mod tokens;
 
 #[cfg(test)]
@@ -29,8 +38,6 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-
 use datafusion::logical_expr::planner::{ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::optimizer::AnalyzerRule;
 use sqlparser::ast::Expr;
@@ -38,6 +45,7 @@ use sqlparser::tokenizer::Token;
 
 use super::error::{Error, Result};
 use super::functions::operator::DIVISION_DIGITS;
+use super::functions::stored::Target;
 use statement::{CreateView, Heading, Parsed, Query, Statement};
 
 pub use bytes::readable;
@@ -129,18 +137,25 @@ pub fn value_query(expression: Expr) -> Query {
     Query { ast, headings, tables: Vec::new(), written: BTreeMap::new(), page: None }
 }
 
-/// A value as a column of a type takes it.
-pub fn converted(value: Expr, data_type: &DataType, max_characters: Option<u32>) -> Expr {
-    rewrite::converted(value, data_type, max_characters)
+/// A value as a column takes it, in the row of this number.
+pub fn stored(value: Expr, target: &Target, row: u64) -> Result<Expr> {
+    rewrite::stored(value, target, row)
 }
 
-/// Puts a conversion around each of a query's columns, of which there are so many.
-pub fn convert_columns(
-    query: &mut sqlparser::ast::Query,
-    columns: usize,
-    convert: impl FnMut(usize, Expr) -> Expr,
-) {
-    rewrite::convert_columns(query, columns, convert);
+/// VALUES with these rows, which were rewritten before.
+pub fn values(rows: Vec<Vec<Expr>>) -> sqlparser::ast::Query {
+    rewrite::rows(rows)
+}
+
+/// The query of one row of values, each of its own type.
+pub fn row_query(values: Vec<Expr>) -> sqlparser::ast::Query {
+    rewrite::row_query(values)
+}
+
+/// A query with more columns after its own.
+pub fn with_columns(query: &mut Query, more: Vec<Expr>) {
+    query.headings.extend(more.iter().map(|_| Heading::Text("value".to_owned())));
+    rewrite::with_columns(&mut query.ast, more);
 }
 
 /// MySQL's comparisons of mixed types.

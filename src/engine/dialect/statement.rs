@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use sqlparser::ast;
 
+use crate::engine::types::MysqlType;
 use crate::views::definition::{ColumnDefinition, Definition, Materialized, Refresh};
 
 /// One parsed statement.
@@ -117,12 +118,10 @@ pub enum Temporary {
         name: TableName,
         /// A table of the name is no error.
         if_not_exists: bool,
-        /// Its columns, unless they are the query's.
-        columns: Vec<TemporaryColumn>,
-        /// AS SELECT.
-        query: Option<Box<Query>>,
+        /// What it has.
+        content: Content,
     },
-    /// INSERT.
+    /// INSERT and REPLACE.
     Insert {
         /// The table.
         name: TableName,
@@ -130,6 +129,10 @@ pub enum Temporary {
         columns: Option<Vec<String>>,
         /// VALUES or SELECT.
         source: Box<Query>,
+        /// What does not fit is changed, whatever `sql_mode` says.
+        ignore: bool,
+        /// REPLACE.
+        replaces: bool,
     },
     /// DROP [TEMPORARY] TABLE.
     Drop {
@@ -144,21 +147,50 @@ pub enum Temporary {
     Truncate(TableName),
 }
 
+/// What CREATE TEMPORARY TABLE makes a table of.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Columns as they are declared, without rows.
+    Columns(Vec<TemporaryColumn>),
+    /// AS SELECT.
+    Query(Box<Query>),
+    /// LIKE: the columns of another table.
+    Like(TableName),
+}
+
 /// A column as CREATE TEMPORARY TABLE declares it.
 #[derive(Clone, Debug)]
 pub struct TemporaryColumn {
     /// As written.
     pub name: String,
-    /// MySQL's type, as written.
-    pub data_type: String,
-    /// Most characters of a text.
-    pub max_characters: Option<u32>,
+    /// Its type.
+    pub kind: MysqlType,
     /// Without NOT NULL.
     pub nullable: bool,
-    /// DEFAULT, a literal.
-    pub default: Option<ast::Expr>,
+    /// DEFAULT.
+    pub default: Option<DefaultValue>,
+    /// ON UPDATE CURRENT_TIMESTAMP.
+    pub updated: bool,
     /// COMMENT.
     pub comment: String,
+}
+
+/// What a column is when an INSERT leaves it out.
+#[derive(Clone, Debug)]
+pub struct DefaultValue {
+    /// Rewritten, for a query of its own.
+    pub value: ast::Expr,
+    /// As the table's definition shows it.
+    pub text: String,
+    /// Whether it is a constant.
+    pub is_literal: bool,
+}
+
+impl DefaultValue {
+    /// DEFAULT NULL.
+    pub fn is_null(&self) -> bool {
+        matches!(&self.value, ast::Expr::Value(value) if value.value == ast::Value::Null)
+    }
 }
 
 /// A query and the headings that its columns show.

@@ -239,7 +239,11 @@ impl<'a> Scanner<'a> {
         let start = self.position;
         self.position += 1;
         let digits = self.string(b'\'')?;
-        radix_literal(&digits, radix, start)
+        // Two digits are a byte; only 0x4 may have half of one.
+        match radix == 16 && !digits.len().is_multiple_of(2) {
+            true => Err(Unreadable { offset: start }),
+            false => radix_literal(&digits, radix, start),
+        }
     }
 
     fn number_or_name(&mut self) -> Token {

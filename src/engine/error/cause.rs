@@ -9,7 +9,7 @@ use datafusion::common::{DataFusionError, SchemaError};
 use parquet::errors::ParquetError;
 
 use super::Error;
-use crate::engine::dialect::window::Misuse;
+use crate::engine::dialect::window::{Misuse, UNNAMED};
 use crate::engine::functions;
 use crate::engine::nearest::{Hint, nearest};
 use crate::{catalog, views};
@@ -67,11 +67,6 @@ impl Error {
             DataFusionError::ObjectStore(inner) => Self::of_store(inner),
             DataFusionError::IoError(inner) => Self::of_io(inner),
             DataFusionError::SQL(inner, _) => Self::Invalid(inner.to_string()),
-            DataFusionError::NotImplemented(what)
-                if what.contains("Physical plan does not support logical expression WindowFunction") =>
-            {
-                Misuse::Place(window_function(what)).into()
-            }
             DataFusionError::NotImplemented(what)
                 if what.contains("Physical plan does not support logical") =>
             {
@@ -241,11 +236,34 @@ impl Error {
                 hint: Hint::default(),
             };
         }
+        // Bounds that are parameters have their values only now.
+        if what.starts_with("Invalid window frame") {
+            return Misuse::Bound(UNNAMED.to_owned()).into();
+        }
         if what.starts_with("Too many columns! The subquery should only return one column") {
             return Self::OperandColumns(1);
         }
+        if what.starts_with("Source table contains") {
+            return Self::ViewColumns;
+        }
+        if what.starts_with("Order by index starts at 1") {
+            let clause = "order clause".to_owned();
+            return Self::UnknownColumn { column: "0".into(), clause, hint: Hint::default() };
+        }
+        if let Some(rest) = what.strip_prefix("Order by column out of bounds, specified: ") {
+            let column = rest.split(',').next().unwrap_or(rest).to_owned();
+            return Self::UnknownColumn { column, clause: "order clause".into(), hint: Hint::default() };
+        }
         if let Some(rest) = what.strip_prefix("Invalid qualifier ") {
-            return Self::UnknownTable { table: rest.to_owned(), clause: "field list".into() };
+            return Self::UnknownView(rest.to_owned());
+        }
+        if what.starts_with("SELECT * with no tables specified") {
+            return Self::NoTables;
+        }
+        if let Some(column) =
+            between(what, "For SELECT DISTINCT, ORDER BY expressions ", " must appear in select list")
+        {
+            return Self::NotSelected { key: 1, column: column.to_owned() };
         }
         Self::Invalid(first_line(what))
     }
@@ -267,18 +285,6 @@ impl Error {
 
 fn exceeds_disk(what: &str) -> bool {
     what.contains("used disk space") && what.contains("exceeded the allowable limit")
-}
-
-/// The name of a window function in a text that shows it as a value: `row_number` of `RowNumber { … }`.
-fn window_function(what: &str) -> String {
-    let mut name = String::new();
-    for letter in between(what, "inner: ", " ").unwrap_or("window").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
 }
 
 /// A column as MySQL names it: with its table, where one was written.

@@ -5,6 +5,8 @@
 
 mod cause;
 
+use super::declared::Misdeclared;
+use super::dialect::recursion;
 use super::dialect::window::Misuse;
 use super::functions;
 use super::nearest::Hint;
@@ -39,6 +41,9 @@ pub enum Error {
     /// 1235: MySQL can do this and the server cannot.
     #[error("This version of MySQL doesn't yet support '{0}'")]
     NotSupported(String),
+    /// 1791.
+    #[error("Unknown EXPLAIN format name: '{0}'")]
+    ExplainFormat(String),
     /// 1295: it cannot be prepared.
     #[error("This command is not supported in the prepared statement protocol yet")]
     NotPreparable,
@@ -77,9 +82,12 @@ pub enum Error {
     /// 1050: a table or a view has this name.
     #[error("Table '{0}' already exists")]
     TableExists(String),
-    /// 1051: DROP of what is not there; the names, separated by commas.
+    /// 1051: DROP of what is not there, the names separated by commas; and `t.*` of what is no table of the statement.
     #[error("Unknown table '{0}'")]
     UnknownView(String),
+    /// 1096: `*` without FROM.
+    #[error("No tables used")]
+    NoTables,
     /// 1347: a table, or a view of the other kind, where a view is meant.
     #[error("'{database}.{table}' is not {kind}")]
     WrongObject {
@@ -130,6 +138,9 @@ pub enum Error {
     /// 3579 to 3593: a window means nothing, or a window function stands where none can be computed.
     #[error(transparent)]
     Window(#[from] Misuse),
+    /// 3573 to 3577: a CTE that cannot recur.
+    #[error(transparent)]
+    Recursion(#[from] recursion::Misuse),
     /// 1054.
     #[error("Unknown column '{column}' in '{clause}'{hint}")]
     UnknownColumn {
@@ -225,9 +236,26 @@ pub enum Error {
         /// With its table.
         column: String,
     },
+    /// 1056: a key of GROUP BY that is an aggregate.
+    #[error("Can't group on '{0}'")]
+    GroupKey(String),
+    /// 3065: DISTINCT that is ordered by what it does not select.
+    #[error(
+        "Expression #{key} of ORDER BY clause is not in SELECT list, references column '{column}' which is not in \
+         SELECT list; this is incompatible with DISTINCT"
+    )]
+    NotSelected {
+        /// Which key, from 1.
+        key: usize,
+        /// With its table.
+        column: String,
+    },
     /// 1111.
     #[error("Invalid use of group function")]
     InvalidGroupFunction,
+    /// 1250: ORDER BY of a UNION names a table of one of its parts.
+    #[error("Table '{0}' from one of the SELECTs cannot be used in global ORDER clause")]
+    TableOfUnion(String),
     /// 1222.
     #[error("The used SELECT statements have a different number of columns")]
     ColumnCount,
@@ -327,12 +355,20 @@ pub enum Error {
     /// 1364.
     #[error("Field '{0}' doesn't have a default value")]
     NoDefault(String),
-    /// 1264.
-    #[error("Out of range value for column '{0}'")]
-    OutOfColumn(String),
-    /// 1366: a value would have to be changed to fit its column.
-    #[error("{0}")]
-    Unfit(String),
+    /// 1110: a column that an INSERT names.
+    #[error("Column '{0}' specified twice")]
+    TwiceSpecified(String),
+    /// A warning that is an error where rows are kept, with its own code.
+    #[error("{message}")]
+    Warned {
+        /// MySQL's number.
+        code: u16,
+        /// The text.
+        message: String,
+    },
+    /// 1067, 1074 and others: a table cannot have its columns.
+    #[error(transparent)]
+    Misdeclared(#[from] Misdeclared),
     /// 1136: a row of an INSERT, counted from 1.
     #[error("Column count doesn't match value count at row {0}")]
     ValueCount(usize),
@@ -433,14 +469,19 @@ impl Error {
             Self::TooManyRows => (1172, "42000"),
             Self::NullColumn(_) => (1048, "23000"),
             Self::NoDefault(_) => (1364, "HY000"),
-            Self::OutOfColumn(_) => (1264, "22003"),
-            Self::Unfit(_) => (1366, "HY000"),
+            Self::TwiceSpecified(_) => (1110, "42000"),
+            Self::Warned { code, .. } => (*code, state_of_warning(*code)),
+            Self::Misdeclared(misdeclared) => misdeclared.code(),
             Self::ValueCount(_) => (1136, "21S01"),
             Self::TableFull(_) => (1114, "HY000"),
             Self::UnknownDatabase(_) => (1049, "42000"),
             Self::NoSuchTable { .. } => (1146, "42S02"),
             Self::TableExists(_) => (1050, "42S01"),
             Self::UnknownView(_) => (1051, "42S02"),
+            Self::NoTables => (1096, "HY000"),
+            Self::GroupKey(_) => (1056, "42000"),
+            Self::NotSelected { .. } => (3065, "HY000"),
+            Self::ExplainFormat(_) => (1791, "HY000"),
             Self::WrongObject { .. } => (1347, "HY000"),
             Self::TableName(_) => (1103, "42000"),
             Self::ViewVariable => (1351, "HY000"),
@@ -452,6 +493,7 @@ impl Error {
             Self::NoBinaryLog => (1381, "HY000"),
             Self::NotPartitioned => (1747, "HY000"),
             Self::Window(misuse) => (misuse.code(), "HY000"),
+            Self::Recursion(misuse) => (misuse.code(), "HY000"),
             Self::UnknownColumn { .. } => (1054, "42S22"),
             Self::AmbiguousColumn { .. } => (1052, "23000"),
             Self::DuplicateColumn(_) => (1060, "42S21"),
@@ -467,6 +509,7 @@ impl Error {
             Self::NotGrouped { .. } => (1055, "42000"),
             Self::NotAggregated { .. } => (1140, "42000"),
             Self::InvalidGroupFunction => (1111, "HY000"),
+            Self::TableOfUnion(_) => (1250, "42000"),
             Self::ColumnCount => (1222, "21000"),
             Self::OperandColumns(_) => (1241, "21000"),
             Self::SubqueryRows => (1242, "21000"),
@@ -511,5 +554,19 @@ impl Error {
             Self::NotGrouped { clause, column } => Self::NotAggregated { clause, column },
             other => other,
         }
+    }
+}
+
+/// The SQLSTATE of a warning that is an error.
+fn state_of_warning(code: u16) -> &'static str {
+    match code {
+        1264 => "22003",
+        1265 => "01000",
+        1292 => "22007",
+        1365 => "22012",
+        1406 => "22001",
+        1441 => "22008",
+        3020 => "2201E",
+        _ => "HY000",
     }
 }

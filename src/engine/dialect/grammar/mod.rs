@@ -6,9 +6,11 @@
 //! binary operators are therefore read here. A chain of AND or OR becomes a balanced tree, and every other
 //! chain has a limit, so that no later pass over the tree runs out of stack.
 
+mod aggregates;
 mod build;
 mod phrases;
 
+pub use aggregates::FROM_LAST;
 pub use build::{binary, call, is, number, string, unary};
 pub use phrases::{CHARACTER_SETS, in_character_set};
 
@@ -17,14 +19,16 @@ use std::cell::Cell;
 
 use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value};
 use sqlparser::dialect::{Dialect, MySqlDialect, Precedence};
-use sqlparser::keywords::{self, Keyword};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use super::Mode;
+use super::reserved::is_reserved;
+use aggregates::{Shape, aggregate};
 use phrases::{
-    between, case, cast, char_using, convert, extract, function, interval, json_value, like, odbc_literal,
-    substring, trim, weight_string,
+    between, case, cast, char_using, clock, convert, counted, extract, function, get_format, in_units,
+    interval, json_value, like, move_date, odbc, position, substring, trim, weight_string,
 };
 
 /// How deep parentheses, calls and subqueries may nest.
@@ -146,7 +150,10 @@ impl LakeMySql {
                 }
                 _ if is(word, "SOUNDS") => return Some((Operator::SoundsLike, PREDICATE)),
                 _ if is(word, "MEMBER")
-                    && matches!(&parser.peek_nth_token_ref(1).token, Token::Word(next) if is(next, "OF")) =>
+                    && match &parser.peek_nth_token_ref(1).token {
+                        Token::Word(next) => is(next, "OF"),
+                        next => *next == Token::LParen,
+                    } =>
                 {
                     return Some((Operator::MemberOf, PREDICATE));
                 }
@@ -182,8 +189,10 @@ impl LakeMySql {
                     binary(call("soundex", vec![left]), BinaryOperator::Eq, call("soundex", vec![right]))
                 }
                 Operator::MemberOf => {
-                    parser.advance_token();
-                    parser.expect_token(&Token::LParen)?;
+                    if !parser.consume_token(&Token::LParen) {
+                        parser.advance_token();
+                        parser.expect_token(&Token::LParen)?;
+                    }
                     let array = parser.parse_expr()?;
                     parser.expect_token(&Token::RParen)?;
                     call("mysql_member_of", vec![left, array])
@@ -257,7 +266,9 @@ impl LakeMySql {
                 };
                 return Ok(Some(unary(operator, parser.parse_subexpr(UNARY)?)));
             }
-            Token::LBrace => return odbc_literal(parser),
+            // `:name` is a parameter elsewhere.
+            Token::Colon => return parser.expected_ref("an expression", parser.peek_token_ref()),
+            Token::LBrace => return odbc(parser),
             Token::Word(word) if word.quote_style.is_none() => word,
             _ => return Ok(None),
         };
@@ -286,20 +297,38 @@ impl LakeMySql {
             "JSON_VALUE" if called => json_value(parser).map(Some),
             "WEIGHT_STRING" if called => weight_string(parser).map(Some),
             "TRIM" if called => trim(parser).map(Some),
+            "POSITION" if called => position(parser).map(Some),
+            "GET_FORMAT" if called => get_format(parser).map(Some),
+            name @ ("TIMESTAMPADD" | "TIMESTAMPDIFF") if called => in_units(parser, name).map(Some),
+            name @ ("DATE_ADD" | "DATE_SUB") if called => move_date(parser, name).map(Some),
+            name @ ("NOW" | "SYSDATE" | "CURRENT_TIMESTAMP" | "LOCALTIME" | "LOCALTIMESTAMP" | "CURTIME"
+            | "CURRENT_TIME" | "UTC_TIME" | "UTC_TIMESTAMP")
+                if called =>
+            {
+                clock(parser, name).map(Some)
+            }
             "SUBSTRING" | "SUBSTR" | "MID" if called => substring(parser).map(Some),
             "CASE" => case(parser).map(Some),
             "NOT" => {
                 parser.advance_token();
                 Ok(Some(unary(UnaryOperator::Not, parser.parse_subexpr(NOT)?)))
             }
+            // Names that MySQL's grammar knows, and how many arguments they have in it.
+            name @ ("LEFT" | "RIGHT" | "MOD" | "REPEAT" | "TRUNCATE") if called => {
+                counted(parser, name, 2).map(Some)
+            }
+            name @ ("IF" | "REPLACE") if called => counted(parser, name, 3).map(Some),
+            "INSERT" if called => counted(parser, "insert", 4).map(Some),
             // Names that sqlparser reads in a way of its own, and that are plain functions here.
-            name @ ("LEFT" | "RIGHT" | "IF" | "REPLACE" | "INSERT" | "MOD" | "CEIL" | "CEILING" | "FLOOR"
-            | "DATE" | "TIME" | "TIMESTAMP" | "YEAR" | "JSON_OBJECT" | "JSON_ARRAY" | "TRUNCATE"
-            | "REPEAT" | "FORMAT" | "VALUES" | "SCHEMA" | "DATABASE" | "USER" | "MAP" | "STRUCT"
-            | "ARRAY" | "LAMBDA")
+            name @ ("CEIL" | "CEILING" | "FLOOR" | "DATE" | "TIME" | "TIMESTAMP" | "YEAR" | "JSON_OBJECT"
+            | "JSON_ARRAY" | "FORMAT" | "VALUES" | "SCHEMA" | "DATABASE" | "USER" | "MAP"
+            | "STRUCT" | "ARRAY" | "LAMBDA")
                 if called =>
             {
                 function(parser, &name.to_ascii_lowercase()).map(Some)
+            }
+            name if called && let Some(shape) = Shape::of(name) => {
+                aggregate(parser, &name.to_ascii_lowercase(), shape).map(Some)
             }
             _ if RESERVED.contains(&word.keyword) && !called => {
                 parser.expected_ref("an expression", parser.peek_token_ref())
@@ -316,6 +345,11 @@ enum Operator {
     Like { negated: bool },
     Between { negated: bool },
     Regexp { negated: bool },
+}
+
+/// Whether a word can be an alias without quotes.
+fn may_be_alias(keyword: Keyword) -> bool {
+    keyword == Keyword::NoKeyword || !is_reserved(&format!("{keyword:?}"))
 }
 
 /// Words that cannot be names without quotes.
@@ -456,16 +490,17 @@ impl Dialect for LakeMySql {
         }
     }
 
-    fn is_table_factor_alias(&self, explicit: bool, keyword: &Keyword, parser: &mut Parser) -> bool {
-        self.mysql.is_table_factor_alias(explicit, keyword, parser)
-            && (explicit
-                || !matches!(keyword, Keyword::LOCK | Keyword::FOR | Keyword::INTO | Keyword::PROCEDURE))
+    fn is_table_factor_alias(&self, _explicit: bool, keyword: &Keyword, _parser: &mut Parser) -> bool {
+        may_be_alias(*keyword)
     }
 
-    fn is_column_alias(&self, keyword: &Keyword, _parser: &mut Parser) -> bool {
-        !keywords::RESERVED_FOR_COLUMN_ALIAS.contains(keyword)
-            && !RESERVED.contains(keyword)
-            && !matches!(keyword, Keyword::FOR | Keyword::LOCK | Keyword::WINDOW | Keyword::PROCEDURE)
+    fn is_select_item_alias(&self, _explicit: bool, keyword: &Keyword, _parser: &mut Parser) -> bool {
+        may_be_alias(*keyword)
+    }
+
+    // `a LEFT JOIN b JOIN c ON … ON …`: the first ON is that of the last join.
+    fn supports_left_associative_joins_without_parens(&self) -> bool {
+        false
     }
 
     // What MySQL's dialect answers, and what only ours does: ROLLUP, parentheses around tables, LATERAL.

@@ -9,6 +9,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
+use super::PREDICATE;
 use super::build::{call, is, number, string};
 
 /// A unit of an interval, in upper case.
@@ -72,6 +73,82 @@ pub fn extract(parser: &mut Parser) -> Result<Expr, ParserError> {
     Ok(call("mysql_extract", vec![string(unit), value]))
 }
 
+/// `TIMESTAMPADD(unit, amount, date)` and `TIMESTAMPDIFF(unit, from, to)`, whose units are single ones.
+pub fn in_units(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let unit = match &parser.peek_token_ref().token {
+        // Those of several fields have a `_` that is not of their prefix.
+        Token::Word(word) if word.value.to_ascii_uppercase().trim_start_matches("SQL_TSI_").contains('_') => {
+            return parser.expected_ref("a unit of time", parser.peek_token_ref());
+        }
+        _ => unit(parser)?,
+    };
+    let mut arguments = vec![string(unit)];
+    for _ in 0..2 {
+        parser.expect_token(&Token::Comma)?;
+        arguments.push(parser.parse_expr()?);
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(call(&name.to_ascii_lowercase(), arguments))
+}
+
+/// `DATE_ADD(date, INTERVAL amount unit)` and DATE_SUB.
+pub fn move_date(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let date = parser.parse_expr()?;
+    parser.expect_token(&Token::Comma)?;
+    if !matches!(&parser.peek_token_ref().token, Token::Word(word) if is(word, "INTERVAL")) {
+        return parser.expected_ref("INTERVAL", parser.peek_token_ref());
+    }
+    let interval = interval(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(call(&name.to_ascii_lowercase(), vec![date, interval]))
+}
+
+/// `NOW([digits])` and its like, whose digits are written as a number.
+pub fn clock(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let digits = match parser.peek_token_ref().token == Token::RParen {
+        true => Vec::new(),
+        false => vec![number(parser.parse_literal_uint()?)],
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(call(&name.to_ascii_lowercase(), digits))
+}
+
+/// `GET_FORMAT(DATE | TIME | DATETIME | TIMESTAMP, region)`.
+pub fn get_format(parser: &mut Parser) -> Result<Expr, ParserError> {
+    const KINDS: [&str; 4] = ["DATE", "TIME", "DATETIME", "TIMESTAMP"];
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let kind = match &parser.peek_token_ref().token {
+        Token::Word(word) => KINDS.into_iter().find(|kind| is(word, kind)),
+        _ => None,
+    };
+    let Some(kind) = kind else {
+        return parser.expected_ref("DATE, TIME or DATETIME", parser.peek_token_ref());
+    };
+    parser.advance_token();
+    parser.expect_token(&Token::Comma)?;
+    let region = parser.parse_expr()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(call("get_format", vec![string(kind), region]))
+}
+
+/// `POSITION(text IN other)`.
+pub fn position(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let text = parser.parse_subexpr(PREDICATE)?;
+    parser.expect_keyword(Keyword::IN)?;
+    let other = parser.parse_expr()?;
+    parser.expect_token(&Token::RParen)?;
+    Ok(call("locate", vec![text, other]))
+}
+
 /// `CHAR(65, 66 [USING charset])`.
 pub fn char_using(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.advance_token();
@@ -130,25 +207,27 @@ pub fn substring(parser: &mut Parser) -> Result<Expr, ParserError> {
     Ok(call("substring", arguments))
 }
 
-/// `{d '…'}`, `{t '…'}`, `{ts '…'}`; other braces are the parser's.
-pub fn odbc_literal(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
-    let (Token::Word(kind), Token::SingleQuotedString(text)) =
-        (parser.peek_nth_token_ref(1).token.clone(), parser.peek_nth_token_ref(2).token.clone())
-    else {
-        return Ok(None);
-    };
+/// ODBC's `{d '…'}`, `{t '…'}`, `{ts '…'}`; in other braces, as in `{fn f(x)}`, is any expression.
+pub fn odbc(parser: &mut Parser) -> Result<Option<Expr>, ParserError> {
+    let Token::Word(kind) = parser.peek_nth_token_ref(1).token.clone() else { return Ok(None) };
     let data_type = match kind.value.to_ascii_lowercase().as_str() {
-        "d" | "date" => DataType::Date,
-        "t" | "time" => DataType::Time(None, TimezoneInfo::None),
-        "ts" | "timestamp" => DataType::Timestamp(None, TimezoneInfo::None),
-        _ => return Ok(None),
+        "d" | "date" => Some(DataType::Date),
+        "t" | "time" => Some(DataType::Time(None, TimezoneInfo::None)),
+        "ts" | "timestamp" => Some(DataType::Timestamp(None, TimezoneInfo::None)),
+        _ => None,
     };
-    for _ in 0..3 {
-        parser.advance_token();
-    }
+    parser.advance_token();
+    parser.advance_token();
+    let expression = match (data_type, parser.peek_token_ref().token.clone()) {
+        (Some(data_type), Token::SingleQuotedString(text)) => {
+            parser.advance_token();
+            let value = Value::SingleQuotedString(text).into();
+            Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: true })
+        }
+        _ => parser.parse_expr()?,
+    };
     parser.expect_token(&Token::RBrace)?;
-    let value = Value::SingleQuotedString(text).into();
-    Ok(Some(Expr::TypedString(TypedString { data_type, value, uses_odbc_syntax: true })))
+    Ok(Some(expression))
 }
 
 /// `CAST(expression AS type)`.
@@ -210,10 +289,8 @@ fn cast_to(parser: &mut Parser, value: Expr) -> Result<Expr, ParserError> {
             call("mysql_cast_double", vec![value])
         }
         "FLOAT" => {
-            // FLOAT(p) says how many bits are needed.
-            let double = matches!(sizes(parser)?.as_slice(), [Expr::Value(bits)]
-                if matches!(&bits.value, Value::Number(bits, _) if bits.parse::<u8>().is_ok_and(|bits| bits > 24)));
-            call(if double { "mysql_cast_double" } else { "mysql_cast_float" }, vec![value])
+            let sizes = sizes(parser)?;
+            call("mysql_cast_float", [vec![value], sizes].concat())
         }
         "DECIMAL" | "DEC" | "NUMERIC" | "FIXED" => {
             let sizes = sizes(parser)?;
@@ -304,7 +381,7 @@ pub fn json_value(parser: &mut Parser) -> Result<Expr, ParserError> {
         false => call("mysql_cast_char", vec![none, number(512)]),
     };
     // What stands in for a value is NULL, the text ERROR, or an array that holds the default.
-    let [mut on_empty, mut on_error] = [Expr::Value(Value::Null.into()), Expr::Value(Value::Null.into())];
+    let [mut on_empty, mut on_error] = [None, None];
     while parser.peek_token_ref().token != Token::RParen {
         let otherwise = match parser.next_token().token {
             Token::Word(word) if is(&word, "NULL") => Expr::Value(Value::Null.into()),
@@ -317,15 +394,19 @@ pub fn json_value(parser: &mut Parser) -> Result<Expr, ParserError> {
         };
         parser.expect_keyword(Keyword::ON)?;
         match parser.next_token().token {
-            Token::Word(word) if is(&word, "EMPTY") => on_empty = otherwise,
-            Token::Word(word) if is(&word, "ERROR") => on_error = otherwise,
+            Token::Word(word) if is(&word, "EMPTY") && on_empty.is_none() && on_error.is_none() => {
+                on_empty = Some(otherwise);
+            }
+            Token::Word(word) if is(&word, "ERROR") && on_error.is_none() => on_error = Some(otherwise),
             _ => {
                 parser.prev_token();
-                return parser.expected_ref("EMPTY or ERROR", parser.peek_token_ref());
+                return parser.expected_ref("EMPTY before ERROR, each once", parser.peek_token_ref());
             }
         }
     }
     parser.expect_token(&Token::RParen)?;
+    let [on_empty, on_error] =
+        [on_empty, on_error].map(|said| said.unwrap_or_else(|| Expr::Value(Value::Null.into())));
     Ok(call("mysql_json_value", vec![document, path, returning, on_empty, on_error]))
 }
 
@@ -376,6 +457,19 @@ pub fn case(parser: &mut Parser) -> Result<Expr, ParserError> {
 pub fn function(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
     parser.advance_token();
     parser.parse_function(ObjectName::from(vec![Ident::new(name)]))
+}
+
+/// A call that MySQL's grammar knows by its number of arguments: with another it is no call.
+pub fn counted(parser: &mut Parser, name: &str, count: usize) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let mut arguments = vec![parser.parse_expr()?];
+    while arguments.len() < count {
+        parser.expect_token(&Token::Comma)?;
+        arguments.push(parser.parse_expr()?);
+    }
+    parser.expect_token(&Token::RParen)?;
+    Ok(call(&name.to_ascii_lowercase(), arguments))
 }
 
 /// What follows LIKE: the pattern and its escape, of which any constant may be made.

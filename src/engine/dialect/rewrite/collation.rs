@@ -4,12 +4,13 @@
 //! collation of its character set, which in all sets but the server's own ignores case; it decides where no column and
 //! no plain literal is compared with it.
 
-use sqlparser::ast::{Expr, ObjectName};
+use sqlparser::ast::{Expr, ObjectName, Value};
 
 use super::super::front::literal_string;
 use super::super::grammar::{CHARACTER_SETS, call, in_character_set};
 use super::functions::plain_arguments;
 use crate::engine::error::{Error, Result};
+use crate::engine::functions::error as functions;
 
 /// The call that marks what compares without case.
 const CASELESS: &str = "mysql_caseless";
@@ -47,6 +48,12 @@ pub(super) fn is_caseless(expression: &Expr) -> bool {
 /// `_utf8mb4 x'41'`: a literal in a character set.
 pub(super) fn introduced(introducer: &str, literal: Expr) -> Result<Expr> {
     let charset = introducer.strip_prefix('_').unwrap_or(introducer).to_lowercase();
+    if matches!(charset.as_str(), "utf8mb4" | "utf8mb3" | "utf8")
+        && let Some(digits) = wrong_utf8(&literal)
+    {
+        let character_set = if charset == "utf8mb4" { "utf8mb4" } else { "utf8mb3" };
+        return Err(functions::Error::InvalidCharacters { character_set, bytes: digits }.into());
+    }
     match charset.as_str() {
         "binary" => Ok(call("mysql_cast_binary", vec![literal])),
         own @ "utf8mb4" => Ok(match literal_string(&literal) {
@@ -61,11 +68,20 @@ pub(super) fn introduced(introducer: &str, literal: Expr) -> Result<Expr> {
     }
 }
 
+/// The digits of a hexadecimal literal that is no UTF-8.
+fn wrong_utf8(literal: &Expr) -> Option<String> {
+    let Expr::Value(value) = literal else { return None };
+    let Value::HexStringLiteral(digits) = &value.value else { return None };
+    let byte = |at| digits.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    std::str::from_utf8(&bytes?).is_err().then(|| digits.to_uppercase())
+}
+
 /// Texts that are compared with each other: when all of them are literals with introducers, their collation decides.
 pub(super) fn in_one_collation<const TEXTS: usize>(texts: [&mut Expr; TEXTS]) {
     if texts.iter().all(|text| is_call(text, INTRODUCED)) {
         for text in texts {
-            let taken = std::mem::replace(text, Expr::Value(sqlparser::ast::Value::Null.into()));
+            let taken = std::mem::replace(text, Expr::Value(Value::Null.into()));
             *text = call(CASELESS, vec![taken]);
         }
     }

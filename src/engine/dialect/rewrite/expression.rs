@@ -4,7 +4,7 @@
 
 use sqlparser::ast::{
     BinaryOperator, CaseWhen, CastKind, DataType, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, UnaryOperator, Value, ValueWithSpan,
+    FunctionArguments, Ident, Interval, SetExpr, UnaryOperator, Value, ValueWithSpan,
 };
 
 use super::super::Mode;
@@ -28,7 +28,7 @@ const COPIES_OF_SUBQUERY: usize = 1_000;
 impl Rewriter<'_> {
     /// Rewrites an expression where a truth is asked for: WHERE, ON, HAVING, operands of AND.
     pub fn condition(&mut self, expression: &mut Expr) -> Result<()> {
-        rows_in(expression);
+        rows_in(expression)?;
         let outer = std::mem::replace(&mut self.filters, true);
         self.expression(expression)?;
         self.filters = outer;
@@ -67,7 +67,7 @@ impl Rewriter<'_> {
                 else {
                     return Ok(expression);
                 };
-                let mut value = row_in(items, subquery, *negated);
+                let mut value = row_in(items, subquery, *negated)?;
                 // The subquery is there twice, and in it what is there twice in it.
                 self.spend_copies(COPIES_OF_SUBQUERY)?;
                 self.expression(&mut value)?;
@@ -75,11 +75,13 @@ impl Rewriter<'_> {
             }
             Expr::InSubquery { expr, subquery, .. } => {
                 self.expression(expr)?;
-                self.query(subquery, Columns::Anonymous)?;
+                // What is joined must be a column with a name.
+                let of_values = matches!(*subquery.body, SetExpr::Values(_));
+                self.query(subquery, if of_values { Columns::Named } else { Columns::Anonymous })?;
                 return Ok(expression);
             }
             Expr::BinaryOp { left, op, right } if is_comparison(op) => {
-                if let Some(mut compared) = row_of_subquery(left, op, right) {
+                if let Some(mut compared) = row_of_subquery(left, op, right)? {
                     self.expression(&mut compared)?;
                     return Ok(compared);
                 }
@@ -137,7 +139,6 @@ impl Rewriter<'_> {
             }
             Expr::Ceil { expr, .. } => Ok(call("ceil", vec![*expr])),
             Expr::Floor { expr, .. } => Ok(call("floor", vec![*expr])),
-            Expr::Position { expr, r#in } => Ok(call("locate", vec![*expr, *r#in])),
             Expr::Cast { expr, data_type, .. } => literal_cast(&expr, &data_type),
             other @ (Expr::IsNull(_)
             | Expr::IsNotNull(_)
@@ -320,13 +321,13 @@ fn is_comparison(operator: &BinaryOperator) -> bool {
     matches!(operator, B::Eq | B::NotEq | B::Lt | B::LtEq | B::Gt | B::GtEq | B::Spaceship)
 }
 
-/// `x'41'` is a string, but a number where one is asked for.
-fn number_of_bytes(operand: &mut Expr) {
+/// `x'41'` is a string, but a number without a sign where one is asked for.
+pub(super) fn number_of_bytes(operand: &mut Expr) {
     if let Expr::Value(value) = operand
         && let Value::HexStringLiteral(digits) = &value.value
-        && let Ok(number) = u64::from_str_radix(digits, 16)
+        && let Ok(bits) = u64::from_str_radix(digits, 16)
     {
-        value.value = Value::Number(number.to_string(), false);
+        *operand = call("mysql_cast_unsigned", vec![number(bits)]);
     }
 }
 

@@ -10,8 +10,9 @@ use sqlparser::ast::{
 };
 
 use super::super::grammar::{binary, call};
+use super::super::window::Misuse;
 use super::Rewriter;
-use super::tree::children;
+use super::tree::{children, has_window};
 use crate::engine::error::{Error, Result};
 use crate::engine::nearest::Hint;
 
@@ -66,21 +67,28 @@ impl Rewriter<'_> {
             resolve_key(key, &outputs, has_wildcard, renamed)?;
         }
         if let Some(having) = &mut select.having {
-            substitute_aliases(having, &outputs, &keys.0, renamed);
+            substitute_aliases(having, &outputs, &keys.0, renamed)?;
         }
         if let Some(order_by) = order_by.as_deref_mut() {
             for key in order_by.iter_mut() {
                 resolve_order(&mut key.expr, &outputs, has_wildcard, renamed)?;
             }
         }
-        let aggregates = select.projection.iter_mut().filter_map(expression_of).any(has_aggregate)
-            || select.having.as_mut().is_some_and(has_aggregate)
-            || order_by
-                .as_deref_mut()
-                .is_some_and(|keys| keys.iter_mut().any(|key| has_aggregate(&mut key.expr)));
+        let mut anywhere = |is: fn(&mut Expr) -> bool| {
+            select.projection.iter_mut().filter_map(expression_of).any(is)
+                || select.having.as_mut().is_some_and(is)
+                || order_by.as_deref_mut().is_some_and(|keys| keys.iter_mut().any(|key| is(&mut key.expr)))
+        };
+        let aggregates = anywhere(has_aggregate);
+        if !keys.1 && aggregates && anywhere(has_grouping) {
+            return Err(Error::InvalidGroupFunction);
+        }
         if keys.0.is_empty() && !aggregates {
-            // Without groups HAVING is one more WHERE.
-            if let Some(having) = select.having.take() {
+            // Without groups HAVING is one more WHERE, over what is selected.
+            if let Some(mut having) = select.having.take() {
+                if !has_wildcard && self.is_outermost() {
+                    check_selected(&mut having, &outputs)?;
+                }
                 select.selection = Some(match select.selection.take() {
                     Some(condition) => binary(condition, BinaryOperator::And, having),
                     None => having,
@@ -164,6 +172,9 @@ fn resolve_key(
         column.value.clone_from(name);
     }
     plain_constant(key);
+    if has_aggregate(key) {
+        return Err(Error::InvalidGroupFunction);
+    }
     let Some(digits) = ordinal(key).map(ToOwned::to_owned) else { return Ok(()) };
     // What an ordinal after `*` stands for is known when the columns are.
     if has_wildcard {
@@ -178,8 +189,8 @@ fn resolve_key(
         });
     };
     let mut expression = expression.clone();
-    if has_aggregate(&mut expression) {
-        return Err(Error::Invalid(format!("Can't group on '{}'", name.as_deref().unwrap_or_default())));
+    if has_aggregate(&mut expression) || has_window(&mut expression) {
+        return Err(Error::GroupKey(name.clone().unwrap_or_else(|| expression.to_string())));
     }
     *key = match expression {
         // A bare number would be read as an ordinal once more.
@@ -203,16 +214,7 @@ fn resolve_order(
     renamed: &HashMap<String, String>,
 ) -> Result<()> {
     plain_constant(key);
-    if let Some(digits) = ordinal(key)
-        && !has_wildcard
-        && !digits.parse::<usize>().is_ok_and(|ordinal| (1..=outputs.len()).contains(&ordinal))
-    {
-        return Err(Error::UnknownColumn {
-            column: digits.to_owned(),
-            clause: "order clause".to_owned(),
-            hint: Hint::default(),
-        });
-    }
+    check_ordinal(key, outputs.len(), has_wildcard)?;
     if let Expr::Identifier(column) = key
         && let Some(name) = renamed.get(&column.value)
     {
@@ -221,28 +223,66 @@ fn resolve_order(
     Ok(())
 }
 
+/// An ordinal of ORDER BY must be that of an output; how many those are is not known next to `*`.
+pub(super) fn check_ordinal(key: &Expr, outputs: usize, has_wildcard: bool) -> Result<()> {
+    match ordinal(key) {
+        Some(digits)
+            if !has_wildcard
+                && !digits.parse::<usize>().is_ok_and(|ordinal| (1..=outputs).contains(&ordinal)) =>
+        {
+            let (column, clause) = (digits.to_owned(), "order clause".to_owned());
+            Err(Error::UnknownColumn { column, clause, hint: Hint::default() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// HAVING sees aliases: they stand for their expressions, unless GROUP BY has a column of that name.
 fn substitute_aliases(
     having: &mut Expr,
     outputs: &[Output],
     keys: &[Expr],
     renamed: &HashMap<String, String>,
-) {
+) -> Result<()> {
     if let Expr::Identifier(column) = having {
         if keys.iter().any(|key| matches!(key, Expr::Identifier(key) if key.value == column.value)) {
-            return;
+            return Ok(());
         }
         let name = renamed.get(&column.value).unwrap_or(&column.value);
         let output = outputs.iter().find(|(output, _)| output.as_ref() == Some(name));
         if let Some((_, Some(expression))) = output {
-            *having = expression.clone();
+            let mut expression = expression.clone();
+            if has_window(&mut expression) {
+                return Err(Misuse::Alias(column.value.clone()).into());
+            }
+            *having = expression;
         }
-        return;
+        return Ok(());
     }
     if is_aggregate(having) {
-        return;
+        return Ok(());
     }
-    children(having).into_iter().for_each(|child| substitute_aliases(child, outputs, keys, renamed));
+    children(having).into_iter().try_for_each(|child| substitute_aliases(child, outputs, keys, renamed))
+}
+
+/// Error 1054 for a column of HAVING that is neither selected nor a part of what is.
+fn check_selected(having: &mut Expr, outputs: &[Output]) -> Result<()> {
+    if outputs.iter().any(|(_, output)| output.as_ref() == Some(having)) {
+        return Ok(());
+    }
+    let name = match having {
+        Expr::Identifier(column) => Some(column.value.clone()),
+        Expr::CompoundIdentifier(path) => path.last().map(|column| column.value.clone()),
+        _ => None,
+    };
+    match name {
+        Some(name) if outputs.iter().any(|(output, _)| output.as_ref() == Some(&name)) => Ok(()),
+        Some(column) => {
+            let clause = "having clause".to_owned();
+            Err(Error::UnknownColumn { column, clause, hint: Hint::default() })
+        }
+        None => children(having).into_iter().try_for_each(|child| check_selected(child, outputs)),
+    }
 }
 
 /// Columns outside of aggregates that are not grouped: any of the group's values will do.
@@ -321,6 +361,12 @@ fn is_aggregate(expression: &Expr) -> bool {
 /// Whether a function of the name is an aggregate.
 pub(super) fn is_aggregate_name(name: &str) -> bool {
     AGGREGATES.contains(&name)
+}
+
+/// Whether GROUPING is in an expression; it tells of rows that only ROLLUP makes.
+fn has_grouping(expression: &mut Expr) -> bool {
+    matches!(expression, Expr::Function(function) if function.name.to_string() == "grouping")
+        || children(expression).into_iter().any(has_grouping)
 }
 
 fn has_aggregate(expression: &mut Expr) -> bool {

@@ -13,10 +13,10 @@ mod literal;
 mod outputs;
 mod rows;
 mod tree;
-mod using;
+mod values;
 mod variables;
 
-pub use conversion::{convert_columns, converted};
+pub use conversion::{row_query, stored, with_columns};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -25,7 +25,7 @@ use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
     self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Join, JoinConstraint,
     JoinOperator, LimitClause, ObjectName, ObjectNamePart, OrderBy, OrderByKind, Select, SelectFlavor,
-    SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, WildcardAdditionalOptions,
+    SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, Value, WildcardAdditionalOptions,
 };
 use sqlparser::tokenizer::TokenWithSpan;
 
@@ -35,7 +35,7 @@ use super::grammar::{call, number};
 use super::statement::{Heading, Query, TableName};
 use super::window::Windows;
 use crate::engine::error::{Error, Result};
-use grouping::ordinal;
+use grouping::{check_ordinal, ordinal};
 
 /// Rewrites the queries and expressions of one statement.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ pub struct Rewriter<'a> {
     ctes: Vec<ctes::Cte>,
     /// How many CTEs there are so far.
     named_ctes: usize,
-    /// The WINDOW clause of the SELECT that is rewritten.
-    windows: Windows,
+    /// The WINDOW clause of the SELECT that is rewritten; none where no window function may stand.
+    windows: Option<Windows>,
     tables: BTreeSet<TableName>,
     /// Names of derived columns as they were written, by the same in lower case.
     written: BTreeMap<String, String>,
@@ -82,7 +82,7 @@ impl<'a> Rewriter<'a> {
             mode,
             ctes: Vec::new(),
             named_ctes: 0,
-            windows: Windows::default(),
+            windows: None,
             tables: BTreeSet::new(),
             written: BTreeMap::new(),
             filters: false,
@@ -151,7 +151,11 @@ impl<'a> Rewriter<'a> {
             {
                 *count = number(ROWS_MAX);
             }
-            self.expression(count)?;
+            match count {
+                Expr::Value(value) if matches!(value.value, Value::Placeholder(_)) => {}
+                count if ordinal(count).is_some() => {}
+                other => return Err(Error::Invalid(format!("LIMIT takes a number of rows, not {other}"))),
+            }
         }
         Ok(())
     }
@@ -182,28 +186,28 @@ impl<'a> Rewriter<'a> {
             }
             SetExpr::Query(query) => {
                 let headings = self.query(query, columns)?;
-                self.order_keys(order_by)?;
+                self.order_keys(order_by, &headings)?;
                 Ok(headings)
             }
             SetExpr::SetOperation { left, right, .. } => {
                 let headings = self.body(left, columns, None)?;
                 self.body(right, Columns::Anonymous, None)?;
-                self.order_keys(order_by)?;
+                self.order_keys(order_by, &headings)?;
                 Ok(headings)
             }
-            SetExpr::Values(values) if columns == Columns::Named || order_by.is_some() => {
-                *body = named_values(std::mem::replace(
-                    values,
-                    ast::Values { explicit_row: true, value_keyword: false, rows: Vec::new() },
-                ));
-                self.body(body, columns, order_by)
-            }
             SetExpr::Values(values) => {
+                if let Some(united) = values::united(values)? {
+                    *body = united;
+                    return self.body(body, columns, order_by);
+                }
+                if columns == Columns::Named || order_by.is_some() {
+                    *body = values::named(taken(values));
+                    return self.body(body, columns, order_by);
+                }
                 let width = values.rows.first().map_or(0, |row| row.content.len());
                 for row in &mut values.rows {
                     row.content.iter_mut().try_for_each(|value| self.expression(value))?;
                 }
-                self.order_keys(order_by)?;
                 Ok((0..width).map(|column| Heading::Text(format!("column_{column}"))).collect())
             }
             SetExpr::Insert(_)
@@ -215,14 +219,20 @@ impl<'a> Rewriter<'a> {
     }
 
     /// ORDER BY over what UNION put together: names and ordinals of its columns.
-    fn order_keys(&mut self, order_by: Option<&mut OrderBy>) -> Result<()> {
+    fn order_keys(&mut self, order_by: Option<&mut OrderBy>, headings: &[Heading]) -> Result<()> {
         let Some(order_by) = order_by else { return Ok(()) };
-        match &mut order_by.kind {
-            OrderByKind::Expressions(keys) => {
-                keys.iter_mut().try_for_each(|key| self.expression(&mut key.expr))
+        let OrderByKind::Expressions(keys) = &mut order_by.kind else {
+            return Err(Error::NotSupported("ORDER BY ALL".to_owned()));
+        };
+        for key in keys {
+            if let Expr::CompoundIdentifier(path) = &key.expr {
+                let table = path.iter().rev().nth(1).map(|table| table.value.clone());
+                return Err(Error::TableOfUnion(table.unwrap_or_default()));
             }
-            OrderByKind::All(_) => Err(Error::NotSupported("ORDER BY ALL".to_owned())),
+            check_ordinal(&key.expr, headings.len(), headings.contains(&Heading::Wildcard))?;
+            self.expression(&mut key.expr)?;
         }
+        Ok(())
     }
 
     /// FROM: tables are noted, names lower-cased, hints dropped.
@@ -341,17 +351,9 @@ impl<'a> Rewriter<'a> {
 /// More rows than any answer has; LIMIT and OFFSET together are still a number of DataFusion's.
 const ROWS_MAX: u64 = i64::MAX as u64 / 2;
 
-/// VALUES as a SELECT that names its columns as MySQL does: `column_0`, `column_1` …
-fn named_values(values: ast::Values) -> SetExpr {
-    let width = values.rows.first().map_or(0, |row| row.content.len());
-    let names: Vec<Ident> = (0..width).map(|column| Ident::new(format!("column_{column}"))).collect();
-    let columns =
-        names.iter().map(|name| ast::TableAliasColumnDef { name: name.clone(), data_type: None }).collect();
-    let alias = TableAlias { explicit: true, name: Ident::with_quote('`', "__values"), columns, at: None };
-    let subquery = Box::new(query_of(SetExpr::Values(values)));
-    let relation = TableFactor::Derived { lateral: false, subquery, alias: Some(alias), sample: None };
-    let outputs = names.into_iter().map(|name| SelectItem::UnnamedExpr(Expr::Identifier(name))).collect();
-    SetExpr::Select(Box::new(select_of(outputs, vec![TableWithJoins { relation, joins: Vec::new() }])))
+/// The rows of VALUES, of which none stay.
+fn taken(values: &mut ast::Values) -> ast::Values {
+    ast::Values { rows: std::mem::take(&mut values.rows), ..values.clone() }
 }
 
 /// `a RIGHT JOIN b USING (k)` is `b LEFT JOIN a USING (k)`: `k` is that of the side whose rows all stay, and its columns
@@ -470,9 +472,9 @@ fn counted_rows(mut count: Expr) -> Expr {
     count
 }
 
-/// VALUES with one row; nothing of it is rewritten yet.
-pub fn row(content: Vec<Expr>) -> ast::Query {
-    let rows = vec![ast::Parens::with_empty_span(content)];
+/// VALUES; nothing of it is rewritten yet.
+pub fn rows(rows: Vec<Vec<Expr>>) -> ast::Query {
+    let rows = rows.into_iter().map(ast::Parens::with_empty_span).collect();
     query_of(SetExpr::Values(ast::Values { explicit_row: false, value_keyword: false, rows }))
 }
 

@@ -15,7 +15,7 @@ use super::super::statement::Heading;
 use super::super::tokens::offset;
 use super::super::window::Windows;
 use super::collation::is_caseless;
-use super::{Columns, Rewriter, lower, using};
+use super::{Columns, Rewriter, lower};
 use crate::engine::error::{Error, Result};
 
 impl Rewriter<'_> {
@@ -30,13 +30,14 @@ impl Rewriter<'_> {
         // Hints to MySQL's optimizer.
         select.select_modifiers = None;
         select.optimizer_hints.clear();
+        // Window functions stand in the select list and in ORDER BY.
+        let outer_windows = self.windows.take();
         self.from(&mut select.from)?;
         self.enter_select(select, order_by.as_deref().map(Vec::as_slice));
         if let Some(condition) = &mut select.selection {
             self.condition(condition)?;
         }
-        let windows = Windows::of(std::mem::take(&mut select.named_window))?;
-        let outer_windows = std::mem::replace(&mut self.windows, windows);
+        self.windows = Some(Windows::of(std::mem::take(&mut select.named_window))?);
         let texts =
             offset(select.select_token.0.span.start).and_then(|place| self.items.get(&place)).cloned();
         let mut headings = Vec::with_capacity(select.projection.len());
@@ -45,7 +46,7 @@ impl Rewriter<'_> {
                 texts.as_ref().and_then(|texts| texts.get(index)).map(|range| &self.sql[range.clone()]);
             headings.push(self.output(item, text)?);
         }
-        using::write_out(select, &mut headings)?;
+        let windows = self.windows.take();
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
             keys.iter_mut().try_for_each(|key| self.expression(key))?;
             if keys.iter().any(is_caseless) {
@@ -55,6 +56,7 @@ impl Rewriter<'_> {
         if let Some(having) = &mut select.having {
             self.condition(having)?;
         }
+        self.windows = windows;
         if let Some(keys) = order_by.as_deref_mut() {
             for key in keys.iter_mut() {
                 self.expression(&mut key.expr)?;
@@ -84,7 +86,7 @@ impl Rewriter<'_> {
     fn output(&mut self, item: &mut SelectItem, text: Option<&str>) -> Result<Heading> {
         match item {
             SelectItem::UnnamedExpr(expression) => {
-                let heading = match &*expression {
+                let heading = match unnested(expression) {
                     Expr::Identifier(column)
                         if !column.value.starts_with('@') || column.quote_style.is_some() =>
                     {
@@ -94,9 +96,12 @@ impl Rewriter<'_> {
                         Heading::Column(path.last().map(|column| column.value.clone()).unwrap_or_default())
                     }
                     // A string is its own heading, without what blanks are before it.
-                    other => Heading::Text(match literal_string(other) {
-                        Some(string) => string.trim_start().to_owned(),
-                        None => text.map_or_else(|| other.to_string(), ToOwned::to_owned),
+                    other => Heading::Text(match (literal_string(other), other) {
+                        (Some(string), _) => string.trim_start().to_owned(),
+                        (None, Expr::Value(value)) if is_word(&value.value) => {
+                            value.to_string().to_ascii_uppercase()
+                        }
+                        (None, other) => text.map_or_else(|| other.to_string(), ToOwned::to_owned),
                     }),
                 };
                 self.expression(expression)?;
@@ -129,6 +134,24 @@ impl Rewriter<'_> {
     }
 }
 
+/// A name or a constant without the parentheses around it.
+fn unnested(expression: &Expr) -> &Expr {
+    let mut inner = expression;
+    while let Expr::Nested(nested) = inner {
+        inner = nested;
+    }
+    match inner {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => inner,
+        other if literal_string(other).is_some() => other,
+        _ => expression,
+    }
+}
+
+/// Whether a constant is a word, which heads its column in capitals.
+fn is_word(value: &Value) -> bool {
+    matches!(value, Value::Null | Value::Boolean(_))
+}
+
 /// What sqlparser reads in other languages and MySQL has not.
 fn refuse_foreign(select: &Select) -> Result<()> {
     let foreign = select.top.is_some()
@@ -149,9 +172,13 @@ fn refuse_foreign(select: &Select) -> Result<()> {
     if foreign { Err(Error::NotSupported("a clause of another language".to_owned())) } else { Ok(()) }
 }
 
-/// A row is no value that can be shown.
+/// Neither a row nor an interval is a value that can be shown.
 fn one_column(expression: &Expr) -> Result<()> {
-    if matches!(expression, Expr::Tuple(_)) { Err(Error::OperandColumns(1)) } else { Ok(()) }
+    match expression {
+        Expr::Tuple(_) => Err(Error::OperandColumns(1)),
+        Expr::Interval(_) => Err(Error::Invalid("INTERVAL stands beside a date or time only".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a key of ORDER BY orders anything: NULL and strings do not, numbers are ordinals.

@@ -11,15 +11,16 @@ use sqlparser::ast::{
 use super::super::grammar::{binary, number};
 use super::expression::joined;
 use super::{query_of, select_of};
+use crate::engine::error::{Error, Result};
 
 /// `(a, b) IN (SELECT …)` in a filter becomes EXISTS. Below AND and OR it does not matter whether it is false or
 /// unknown; NOT IN holds for what equals no row even where a NULL is taken for every value.
-pub fn rows_in(condition: &mut Expr) {
+pub fn rows_in(condition: &mut Expr) -> Result<()> {
     match condition {
-        Expr::Nested(inner) => rows_in(inner),
+        Expr::Nested(inner) => rows_in(inner)?,
         Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, right } => {
-            rows_in(left);
-            rows_in(right);
+            rows_in(left)?;
+            rows_in(right)?;
         }
         Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
             let mut inner = expr.as_mut();
@@ -31,12 +32,13 @@ pub fn rows_in(condition: &mut Expr) {
             {
                 *negated = !*negated;
                 let mut rows = std::mem::replace(inner, Expr::Value(Value::Null.into()));
-                rows_in(&mut rows);
+                rows_in(&mut rows)?;
                 *condition = rows;
             }
         }
         Expr::InSubquery { expr, subquery, negated } => {
-            let Expr::Tuple(items) = expr.as_mut() else { return };
+            let Expr::Tuple(items) = expr.as_mut() else { return Ok(()) };
+            check_width(&subquery.body, items.len())?;
             let negated = *negated;
             let columns: Vec<Ident> =
                 (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
@@ -57,10 +59,32 @@ pub fn rows_in(condition: &mut Expr) {
         }
         _ => {}
     }
+    Ok(())
+}
+
+/// A subquery has as many columns as the row that it is compared with. What `*` stands for is known when it is planned.
+fn check_width(body: &SetExpr, width: usize) -> Result<()> {
+    let columns = match body {
+        SetExpr::Select(select) => {
+            let is_wildcard = |item: &SelectItem| {
+                matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+            };
+            if select.projection.iter().any(is_wildcard) {
+                return Ok(());
+            }
+            select.projection.len()
+        }
+        SetExpr::Values(values) => values.rows.first().map_or(width, |row| row.content.len()),
+        SetExpr::SetOperation { left, .. } => return check_width(left, width),
+        SetExpr::Query(query) => return check_width(&query.body, width),
+        _ => return Ok(()),
+    };
+    if columns == width { Ok(()) } else { Err(Error::OperandColumns(width)) }
 }
 
 /// `(a, b) IN (SELECT …)` as a value: true if a row is equal, unknown if none is but one may be, else false.
-pub fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
+pub fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Result<Expr> {
+    check_width(&subquery.body, items.len())?;
     let columns: Vec<Ident> =
         (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
     let row_where = |part: fn(Expr) -> Expr| {
@@ -74,7 +98,7 @@ pub fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
     let equal = row_where(|equal| equal);
     let possible = row_where(|equal| Expr::IsNotFalse(Box::new(Expr::Nested(Box::new(equal)))));
     let truth = |value: bool| Expr::Value(Value::Boolean(value).into());
-    Expr::Case {
+    Ok(Expr::Case {
         case_token: AttachedToken::empty(),
         end_token: AttachedToken::empty(),
         operand: None,
@@ -83,24 +107,25 @@ pub fn row_in(items: Vec<Expr>, subquery: &Query, negated: bool) -> Expr {
             CaseWhen { condition: possible, result: Expr::Value(Value::Null.into()) },
         ],
         else_result: Some(Box::new(truth(negated))),
-    }
+    })
 }
 
 /// `(SELECT a, b …) = (1, 2)`: the subquery's only row is compared inside of it; without a row it is unknown.
-pub fn row_of_subquery(left: &Expr, operator: &BinaryOperator, right: &Expr) -> Option<Expr> {
+pub fn row_of_subquery(left: &Expr, operator: &BinaryOperator, right: &Expr) -> Result<Option<Expr>> {
     let is_row = |side: &Expr| matches!(side, Expr::Tuple(_));
     let (query, row, query_is_left) = match (left, right) {
         (Expr::Subquery(query), row) if is_row(row) => (query, row, true),
         (row, Expr::Subquery(query)) if is_row(row) => (query, row, false),
-        _ => return None,
+        _ => return Ok(None),
     };
-    let Expr::Tuple(items) = row else { return None };
+    let Expr::Tuple(items) = row else { return Ok(None) };
+    check_width(&query.body, items.len())?;
     let columns: Vec<Ident> =
         (0..items.len()).map(|column| Ident::with_quote('`', format!("__row_{column}"))).collect();
     let own = Expr::Tuple(columns.iter().cloned().map(Expr::Identifier).collect());
     let (left, right) = if query_is_left { (own, row.clone()) } else { (row.clone(), own) };
     let compared = binary(left, operator.clone(), right);
-    Some(Expr::Subquery(Box::new(of_rows(query.as_ref().clone(), columns, compared))))
+    Ok(Some(Expr::Subquery(Box::new(of_rows(query.as_ref().clone(), columns, compared)))))
 }
 
 /// `SELECT 1 FROM (query) AS rows (columns) WHERE condition`; nothing of it is rewritten yet.

@@ -34,7 +34,6 @@ pub fn children(expression: &mut Expr) -> Vec<&mut Expr> {
             vec![left, right]
         }
         Expr::Like { expr, pattern, .. } => vec![expr, pattern],
-        Expr::Position { expr, r#in } => vec![expr, r#in],
         Expr::Tuple(items) => items.iter_mut().collect(),
         Expr::Case { operand, conditions, else_result, .. } => operand
             .as_deref_mut()
@@ -72,7 +71,7 @@ fn parts(function: &mut Function) -> Vec<&mut Expr> {
 }
 
 /// The expressions of a window: partitions, orders, bounds.
-fn window_parts(window: &mut WindowSpec) -> Vec<&mut Expr> {
+pub fn window_parts(window: &mut WindowSpec) -> Vec<&mut Expr> {
     let mut parts: Vec<&mut Expr> = window.partition_by.iter_mut().collect();
     parts.extend(window.order_by.iter_mut().map(|key| &mut key.expr));
     if let Some(frame) = &mut window.window_frame {
@@ -80,6 +79,12 @@ fn window_parts(window: &mut WindowSpec) -> Vec<&mut Expr> {
         parts.extend(bound_value(frame.end_bound.as_mut()));
     }
     parts
+}
+
+/// Whether a window function is in an expression.
+pub fn has_window(expression: &mut Expr) -> bool {
+    matches!(expression, Expr::Function(function) if function.over.is_some())
+        || children(expression).into_iter().any(has_window)
 }
 
 fn bound_value(bound: Option<&mut WindowFrameBound>) -> Option<&mut Expr> {

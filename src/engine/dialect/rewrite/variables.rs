@@ -64,6 +64,11 @@ impl Rewriter<'_> {
         });
     }
 
+    /// Whether what is being read is in no SELECT.
+    pub(super) fn is_outermost(&self) -> bool {
+        self.assignments.selects.is_empty()
+    }
+
     /// After an output of it.
     pub(super) fn note_output(&mut self, alias: &str, value: &Expr) {
         if let Some(rows) = self.assignments.selects.last_mut()
