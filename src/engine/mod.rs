@@ -21,6 +21,7 @@ pub mod views;
 mod wildcards;
 
 mod compact;
+mod constant_rows;
 mod life;
 mod light;
 mod limited;

@@ -32,6 +32,7 @@ use datafusion::sql::planner::{NullOrdering, ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::compact::CompactTexts;
+use super::constant_rows::ConstantRows;
 use super::dialect;
 use super::dialect::statement::TableName;
 use super::error::{Error, Result};
@@ -80,6 +81,7 @@ impl Planner {
             .with_analyzer_rules(analyzer_rules)
             .with_optimizer_rule(Arc::new(SemiJoinsFirst))
             .with_optimizer_rule(Arc::new(PlainWindowKeys))
+            .with_optimizer_rule(Arc::new(ConstantRows))
             .with_physical_optimizer_rules(physical_rules())
             .build();
         let aggregate = over(SessionStateDefaults::default_aggregate_functions(), aggregate);
