@@ -26,20 +26,16 @@ use super::telling::telling;
 /// All aggregates.
 pub fn functions() -> Vec<Arc<AggregateUDF>> {
     use datafusion_aggregates::{
-        any_value, average, count, first_last, grouping, min_max, nth_value, stddev, sum, variance,
+        any_value, average, count, first_last, grouping, min_max, nth_value, stddev, variance,
     };
-    let spread = |measure: Spread, aliases: &[&str], of: Arc<AggregateUDF>| {
-        Arc::new(AggregateUDF::from(SpreadOf {
-            measure,
-            aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
-            of,
-            signature: Signature::user_defined(Volatility::Immutable),
-        }))
+    let sliding = |sliding: Sliding| Arc::new(AggregateUDF::from(sliding));
+    let spread = |name, aliases: &[&str], sample, root, of| {
+        sliding(Sliding::spread(name, aliases, Spread { sample, root }, of))
     };
     let bits = |name, operation| Arc::new(AggregateUDF::from(Bits::new(name, operation)));
     let mut functions = vec![
         count::count_udaf(),
-        Arc::new(AggregateUDF::from(Sum { of: sum::sum_udaf() })),
+        sliding(Sliding::sum()),
         average::avg_udaf(),
         telling(min_max::min_udaf()),
         telling(min_max::max_udaf()),
@@ -50,95 +46,16 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
         first_last::last_value_udaf(),
         nth_value::nth_value_udaf(),
         // MySQL's STD and STDDEV are those of the population, DataFusion's of the sample.
-        spread(
-            Spread { name: "stddev_pop", sample: false, root: true },
-            &["std", "stddev"],
-            stddev::stddev_pop_udaf(),
-        ),
-        spread(Spread { name: "stddev_samp", sample: true, root: true }, &[], stddev::stddev_udaf()),
-        spread(
-            Spread { name: "var_pop", sample: false, root: false },
-            &["variance"],
-            variance::var_pop_udaf(),
-        ),
-        spread(Spread { name: "var_samp", sample: true, root: false }, &[], variance::var_samp_udaf()),
+        spread("stddev_pop", &["std", "stddev"], false, true, stddev::stddev_pop_udaf()),
+        spread("stddev_samp", &[], true, true, stddev::stddev_udaf()),
+        spread("var_pop", &["variance"], false, false, variance::var_pop_udaf()),
+        spread("var_samp", &[], true, false, variance::var_samp_udaf()),
         bits("bit_and", Operation::And),
         bits("bit_or", Operation::Or),
         bits("bit_xor", Operation::Xor),
     ];
     functions.extend(collect::functions());
     functions
-}
-
-/// SUM: DataFusion's, but for DOUBLEs in windows that move.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Sum {
-    of: Arc<AggregateUDF>,
-}
-
-impl AggregateUDFImpl for Sum {
-    fn name(&self) -> &str {
-        self.of.name()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.of.signature()
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        self.of.return_type(types)
-    }
-
-    fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        self.of.state_fields(arguments)
-    }
-
-    fn accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        self.of.accumulator(arguments)
-    }
-
-    fn groups_accumulator_supported(&self, arguments: AccumulatorArgs) -> bool {
-        self.of.groups_accumulator_supported(arguments)
-    }
-
-    fn create_groups_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        self.of.create_groups_accumulator(arguments)
-    }
-
-    fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        match arguments.return_field.data_type() {
-            DataType::Float64 => Ok(Box::new(Moving::new(Total))),
-            // Exact numbers can be subtracted again.
-            _ => self.of.create_sliding_accumulator(arguments),
-        }
-    }
-
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        self.of.order_sensitivity()
-    }
-
-    fn reverse_expr(&self) -> ReversedUDAF {
-        self.of.reverse_udf()
-    }
-
-    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.of.inner().set_monotonicity(data_type)
-    }
-
-    fn value_from_stats(&self, arguments: &StatisticsArgs) -> Option<ScalarValue> {
-        self.of.value_from_stats(arguments)
-    }
-
-    fn simplify_expr_op_literal(
-        &self,
-        call: &AggregateFunction,
-        argument: &Expr,
-        operator: Operator,
-        literal: &Expr,
-        argument_is_left: bool,
-    ) -> Result<Option<Expr>> {
-        self.of.simplify_expr_op_literal(call, argument, operator, literal, argument_is_left)
-    }
 }
 
 /// The sum of DOUBLEs.
@@ -165,7 +82,6 @@ impl Measure for Total {
 /// A measure of how far DOUBLEs lie from their mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Spread {
-    name: &'static str,
     /// Of a sample, or of all there is.
     sample: bool,
     /// The deviation, or its square.
@@ -206,18 +122,40 @@ impl Measure for Spread {
     }
 }
 
-/// A measure of spread: DataFusion's, of the argument as a DOUBLE, but for windows that move.
+/// One of DataFusion's aggregates, but for windows that move.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct SpreadOf {
-    measure: Spread,
+struct Sliding {
+    name: &'static str,
     aliases: Vec<String>,
     of: Arc<AggregateUDF>,
     signature: Signature,
+    slide: Slide,
 }
 
-impl AggregateUDFImpl for SpreadOf {
+/// What is measured of DOUBLEs in a window that moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Slide {
+    Total,
+    Spread(Spread),
+}
+
+impl Sliding {
+    fn sum() -> Self {
+        let (of, slide) = (datafusion_aggregates::sum::sum_udaf(), Slide::Total);
+        Self { name: "sum", aliases: Vec::new(), signature: of.signature().clone(), of, slide }
+    }
+
+    /// Of the argument as a DOUBLE, whatever its type is.
+    fn spread(name: &'static str, aliases: &[&str], measure: Spread, of: Arc<AggregateUDF>) -> Self {
+        let aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
+        let signature = Signature::user_defined(Volatility::Immutable);
+        Self { name, aliases, of, signature, slide: Slide::Spread(measure) }
+    }
+}
+
+impl AggregateUDFImpl for Sliding {
     fn name(&self) -> &str {
-        self.measure.name
+        self.name
     }
 
     fn aliases(&self) -> &[String] {
@@ -229,11 +167,11 @@ impl AggregateUDFImpl for SpreadOf {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        one_argument(self.measure.name, types)
+        one_argument(self.name, types)
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        self.of.return_type(types)
     }
 
     fn state_fields(&self, arguments: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -252,8 +190,40 @@ impl AggregateUDFImpl for SpreadOf {
         self.of.create_groups_accumulator(arguments)
     }
 
-    fn create_sliding_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Moving::new(self.measure)))
+    fn create_sliding_accumulator(&self, arguments: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        match (self.slide, arguments.return_field.data_type()) {
+            (Slide::Spread(measure), _) => Ok(Box::new(Moving::new(measure))),
+            (Slide::Total, DataType::Float64) => Ok(Box::new(Moving::new(Total))),
+            // Exact numbers can be subtracted again.
+            (Slide::Total, _) => self.of.create_sliding_accumulator(arguments),
+        }
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        self.of.order_sensitivity()
+    }
+
+    fn reverse_expr(&self) -> ReversedUDAF {
+        self.of.reverse_udf()
+    }
+
+    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+        self.of.inner().set_monotonicity(data_type)
+    }
+
+    fn value_from_stats(&self, arguments: &StatisticsArgs) -> Option<ScalarValue> {
+        self.of.value_from_stats(arguments)
+    }
+
+    fn simplify_expr_op_literal(
+        &self,
+        call: &AggregateFunction,
+        argument: &Expr,
+        operator: Operator,
+        literal: &Expr,
+        argument_is_left: bool,
+    ) -> Result<Option<Expr>> {
+        self.of.simplify_expr_op_literal(call, argument, operator, literal, argument_is_left)
     }
 }
 
