@@ -192,7 +192,8 @@ fn round_int(value: i128, places: i64, rounds: bool) -> i128 {
     }
 }
 
-fn round_double(value: f64, places: i64, rounds: bool) -> f64 {
+/// Rounds or cuts to so many digits after the point, as C computes it: halves go to the even digit.
+pub fn round_double(value: f64, places: i64, rounds: bool) -> f64 {
     let places = places.clamp(-400, 400) as i32;
     let step = |value: f64| if rounds { value.round_ties_even() } else { value.trunc() };
     let unit = power_of_ten(places.unsigned_abs());

@@ -5,6 +5,7 @@ use datafusion::common::Result;
 
 use crate::engine::functions::convert::{decimal, number};
 use crate::engine::functions::locale::Locale;
+use crate::engine::functions::number::round_double;
 use crate::engine::functions::signature::Call;
 
 /// `FORMAT(number, digits[, locale])`: with groups of three digits.
@@ -23,7 +24,7 @@ pub fn format(call: &Call<'_>) -> Result<ArrayRef> {
             (Some(exacts), _) => Some(decimal::Decimal { value: exacts.at(row)?, scale }),
             // What is beyond a decimal's digits is written digit by digit.
             (None, Some(doubles)) => {
-                let double = doubles.at(row)?;
+                let double = round_double(doubles.at(row)?, digits.into(), true);
                 if double.abs() < 1e45 {
                     Some(decimal::Decimal::from_double(double))
                 } else {
