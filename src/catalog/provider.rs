@@ -7,13 +7,14 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Statistics;
 use datafusion::common::stats::Precision;
+use datafusion::common::{Statistics, internal_err};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, FileSource, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
@@ -26,6 +27,7 @@ use super::statistics;
 use crate::lake::adapter::AdapterFactory;
 use crate::lake::guard::guard;
 use crate::lake::reader::Reader;
+use crate::lake::real::real_numbers;
 use crate::lake::store::Location;
 use crate::lake::{self, Digest, File, delta, schema, text};
 
@@ -218,13 +220,13 @@ impl Pinned {
         });
         let groups = balance(scanned.collect(), state.config().target_partitions());
         let location = self.files.location();
-        let scan = FileScanConfigBuilder::new(location.url.clone(), self.source(state, &groups))
-            .with_file_groups(groups)
-            .with_statistics(statistics)
-            .with_projection_indices(Some(projection))?
-            .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(AdapterFactory)))
-            .build();
+        let scan =
+            FileScanConfigBuilder::new(location.url.clone(), self.source(state, &groups, &projection)?)
+                .with_file_groups(groups)
+                .with_statistics(statistics)
+                .with_limit(limit)
+                .with_expr_adapter(Some(Arc::new(AdapterFactory)))
+                .build();
         Ok(DataSourceExec::from_data_source(scan))
     }
 
@@ -253,7 +255,13 @@ impl Pinned {
         self.files.select(prune).await
     }
 
-    fn source(&self, state: &dyn Session, groups: &[FileGroup]) -> Arc<dyn FileSource> {
+    /// Reads the columns at some places of the layout's table.
+    fn source(
+        &self,
+        state: &dyn Session,
+        groups: &[FileGroup],
+        projection: &[usize],
+    ) -> Result<Arc<dyn FileSource>> {
         let (table, location) = (&self.layout.table, self.files.location());
         let source = match self.format {
             Format::Text(format) => text::source(format, &self.reader, location, table.clone()),
@@ -268,7 +276,12 @@ impl Pinned {
                 Arc::new(source.with_parquet_file_reader_factory(reader)) as Arc<dyn FileSource>
             }
         };
-        guard(source, &location.url)
+        let schema = table.table_schema();
+        let columns = real_numbers(ProjectionExprs::from_indices(projection, schema), schema)?;
+        match guard(source, &location.url).try_pushdown_projection(&columns)? {
+            Some(source) => Ok(source),
+            None => internal_err!("a format reads all columns of its files"),
+        }
     }
 
     /// What is known of the files together, and of each where footers were read for all.

@@ -64,6 +64,8 @@ fn of_column(
     let converter = converter.with_missing_null_counts_as_zero(false);
     let nulls = converter.row_group_null_counts(groups).ok()?;
     let null_count = match nulls.null_count() {
+        // What is no real number is NULL, and not counted by the footer.
+        _ if written.data_type().is_floating() => Precision::Absent,
         0 => Precision::Exact(usize::try_from(nulls.iter().flatten().sum::<u64>()).ok()?),
         _ => Precision::Absent,
     };

@@ -15,6 +15,7 @@ pub mod durable;
 pub mod guard;
 pub mod output;
 pub mod reader;
+pub mod real;
 pub mod text;
 
 mod ahead;

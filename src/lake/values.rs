@@ -79,10 +79,10 @@ pub fn collector(data_type: &DataType) -> Option<Box<dyn Values>> {
         DataType::UInt32 => parsed::<UInt32Type>(integer_type, integer),
         DataType::UInt64 => parsed::<UInt64Type>(integer_type, integer),
         DataType::Float32 => parsed::<Float32Type>(integer_type, |text| {
-            float(text)?.parse().ok().filter(|value: &f32| value.is_finite())
+            float(text)?.parse().ok().filter(|value: &f32| value.is_finite()).map(|value| value + 0.0)
         }),
         DataType::Float64 => parsed::<Float64Type>(integer_type, |text| {
-            float(text)?.parse().ok().filter(|value: &f64| value.is_finite())
+            float(text)?.parse().ok().filter(|value: &f64| value.is_finite()).map(|value| value + 0.0)
         }),
         DataType::Decimal128(precision, scale) => {
             let (precision, scale) = (*precision, *scale);

@@ -1,8 +1,9 @@
-//! Files that are whole and of unusual shape: very many columns, columns within columns within columns.
+//! Files that are whole and of unusual shape: very many columns, columns within columns within columns, numbers that
+//! are none.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StructArray};
+use arrow::array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StructArray};
 use arrow::datatypes::Field;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row};
@@ -61,6 +62,43 @@ async fn columns_within_columns() {
             "endless/a.parquet` cannot be read: its columns nest 100000 deep; at most 100 are read"
         )
     );
+    server.stop().await;
+}
+
+/// MySQL has neither NaN nor infinities nor a zero with a sign; footers count them among the values.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_are_not_real_are_null() {
+    let lake = Lake::new();
+    let doubles = vec![-0.0, 0.0, 1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+    let floats = doubles.iter().map(|double| *double as f32).collect::<Vec<_>>();
+    let columns: [(&str, ArrayRef); 2] =
+        [("d", Arc::new(Float64Array::from(doubles))), ("f", Arc::new(Float32Array::from(floats)))];
+    lake.table("lake", "odd", "location: odd\nformat: parquet\n")
+        .parquet("odd/a.parquet", &RecordBatch::try_from_iter(columns).unwrap());
+    let server = TestServer::start(&lake).await;
+    let mut client = server.connect().await;
+    let mut check = async |counted: &str, condition: &str, expected: i64| {
+        for column in ["d", "f"] {
+            let statement = format!("SELECT {counted} FROM lake.odd WHERE {condition}").replace('x', column);
+            let found: Option<i64> = client.query_first(&statement).await.unwrap();
+            assert_eq!(found, Some(expected), "{statement}");
+        }
+    };
+    check("COUNT(*)", "TRUE", 6).await;
+    check("COUNT(x)", "TRUE", 3).await;
+    check("SUM(x IS NULL)", "TRUE", 3).await;
+    check("MAX(x) = 1.5", "TRUE", 1).await;
+    check("MIN(x) = 0", "TRUE", 1).await;
+    check("COUNT(DISTINCT x)", "TRUE", 2).await;
+    check("SUM(x IN (0, 7, 8, 9))", "TRUE", 2).await;
+    check("SUM(CONCAT(x) = '0')", "TRUE", 2).await;
+    check("COUNT(*)", "x IS NULL", 3).await;
+    check("COUNT(*)", "x = 0", 2).await;
+    check("COUNT(*)", "x >= 0", 3).await;
+    check("COUNT(*)", "x < 0", 0).await;
+    check("COUNT(*)", "x IN (0, 7, 8, 9)", 2).await;
+    check("COUNT(*)", "x NOT IN (7, 8, 9)", 3).await;
+    check("COUNT(*)", "x IN (SELECT 0e0)", 2).await;
     server.stop().await;
 }
 
