@@ -479,6 +479,7 @@ impl Caller {
                 ..Context::default()
             },
             strategy,
+                block_encryption: self.state.variables.acting().block_encryption,
         }
     }
 

@@ -115,6 +115,7 @@ pub(super) async fn answer(
         }
         Statement::Explain { analyze, format, mut query } => {
             bind::values(&mut query.ast, values)?;
+            let format = format.unwrap_or(session.state.variables.acting().explain_format);
             return explain::answer(session, token, *query, analyze, format).await;
         }
         Statement::Show(show) => return show::answer(session, token, show).await,
@@ -342,7 +343,10 @@ async fn announce(session: &Session, statement: Statement) -> Result<Vec<Column>
     let caller = Arc::new(Caller::of(session));
     match statement {
         Statement::Query(query) => caller.announce(*query).await,
-        Statement::Explain { format, .. } => Ok(explain::columns(format)),
+        Statement::Explain { format, .. } => {
+            let of_session = caller.state.variables.acting().explain_format;
+            Ok(explain::columns(format.unwrap_or(of_session)))
+        }
         Statement::Show(show) => show::columns(&caller, show).await,
         Statement::Prepare { .. } | Statement::Execute { .. } | Statement::Deallocate(_) => {
             Err(Error::NotPreparable)

@@ -33,8 +33,8 @@ pub enum Statement {
     Explain {
         /// Whether it is run and measured.
         analyze: bool,
-        /// The form of the answer.
-        format: ExplainFormat,
+        /// The form of the answer; the session's where it is not said.
+        format: Option<ExplainFormat>,
         /// What is explained.
         query: Box<Query>,
     },
@@ -345,6 +345,18 @@ pub enum ExplainFormat {
 
 /// One assignment of SET.
 #[derive(Clone, Debug)]
+impl ExplainFormat {
+    /// The form of a name, in any case.
+    pub fn of(name: &str) -> Option<Self> {
+        match name.to_ascii_uppercase().as_str() {
+            "TRADITIONAL" | "DEFAULT" => Some(Self::Traditional),
+            "TREE" => Some(Self::Tree),
+            "JSON" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 pub enum Assignment {
     /// A system variable.
     System {

@@ -1,9 +1,7 @@
-//! AES and COMPRESS, byte for byte as MySQL does them; ENCODE and DECODE as MySQL 5.7 and MariaDB do.
+//! COMPRESS, byte for byte as MySQL does it; ENCODE and DECODE as MySQL 5.7 and MariaDB do.
 
 use std::io::{Read, Write};
 
-use aes::Aes128;
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 use flate2::Compression;
@@ -16,43 +14,12 @@ use super::signature::{Call, Function, returns};
 /// The functions of this file.
 pub fn functions() -> Vec<Function> {
     vec![
-        // The third argument is an initialization vector, which the mode `aes-128-ecb` does not use.
-        Function::new("aes_encrypt", 2..=3, returns::blob, aes_encrypt),
-        Function::new("aes_decrypt", 2..=3, returns::blob, aes_decrypt),
         Function::new("encode", 2..=2, returns::blob, |call| scramble(call, Scrambler::encode)),
         Function::new("decode", 2..=2, returns::blob, |call| scramble(call, Scrambler::decode)),
         Function::new("compress", 1..=1, returns::blob, compress),
         Function::new("uncompress", 1..=1, returns::blob, uncompress),
         Function::new("uncompressed_length", 1..=1, returns::int, uncompressed_length),
     ]
-}
-
-/// Bytes of AES's key and of its blocks.
-const BLOCK: usize = 16;
-
-/// MySQL's key of a password of any length: its bytes, XORed into sixteen.
-fn cipher(password: &[u8]) -> Aes128 {
-    let mut key = [0; BLOCK];
-    for (index, byte) in password.iter().enumerate() {
-        key[index % BLOCK] ^= byte;
-    }
-    Aes128::new(&key.into())
-}
-
-fn aes_encrypt(call: &Call<'_>) -> Result<ArrayRef> {
-    let (text, password) = (call.bytes(0)?, call.bytes(1)?);
-    call.blobs(|row, out| {
-        let (text, password) = (text.at(row)?, password.at(row)?);
-        let cipher = cipher(password);
-        // The last block is filled with as many bytes as are missing, each the number of them (PKCS 7).
-        let padding = BLOCK - text.len() % BLOCK;
-        out.extend_from_slice(text);
-        out.resize(text.len() + padding, padding as u8);
-        for block in out.chunks_exact_mut(BLOCK) {
-            cipher.encrypt_block(block.try_into().ok()?);
-        }
-        Some(())
-    })
 }
 
 fn scramble(call: &Call<'_>, of: fn(&mut Scrambler, u8) -> u8) -> Result<ArrayRef> {
@@ -119,29 +86,6 @@ impl Scrambler {
         self.shift ^= decoded;
         decoded
     }
-}
-
-/// NULL for what was not encrypted with the password.
-fn aes_decrypt(call: &Call<'_>) -> Result<ArrayRef> {
-    let (text, password) = (call.bytes(0)?, call.bytes(1)?);
-    call.blobs(|row, out| {
-        let (text, password) = (text.at(row)?, password.at(row)?);
-        if text.is_empty() || !text.len().is_multiple_of(BLOCK) {
-            return None;
-        }
-        let cipher = cipher(password);
-        out.extend_from_slice(text);
-        for block in out.chunks_exact_mut(BLOCK) {
-            cipher.decrypt_block(block.try_into().ok()?);
-        }
-        let padding = usize::from(*out.last()?);
-        let start = out.len().checked_sub(padding)?;
-        if padding == 0 || padding > BLOCK || out[start..].iter().any(|byte| usize::from(*byte) != padding) {
-            return None;
-        }
-        out.truncate(start);
-        Some(())
-    })
 }
 
 /// Bytes of the length that stands before what is compressed.

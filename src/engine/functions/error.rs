@@ -24,6 +24,16 @@ pub enum Error {
         /// The function's name.
         function: String,
     },
+    /// 1882.
+    #[error(
+        "The initialization vector supplied to {function} is too short. Must be at least {bytes} bytes long"
+    )]
+    ShortVector {
+        /// The function's name.
+        function: String,
+        /// How long it must be.
+        bytes: usize,
+    },
     /// 1210: an argument cannot be used.
     #[error("Incorrect arguments to {function}")]
     Arguments {
@@ -247,6 +257,7 @@ impl Error {
         match self {
             Self::OutOfRange { .. } => (1690, "22003"),
             Self::ParameterCount { .. } => (1582, "42000"),
+            Self::ShortVector { .. } => (1882, "HY000"),
             Self::Arguments { .. } => (1210, "HY000"),
             Self::InvalidJson { .. } => (3141, "22032"),
             Self::InvalidPath { .. } => (3143, "42000"),

@@ -6,6 +6,7 @@ pub mod fold;
 pub mod shown;
 pub mod signature;
 
+pub mod aes;
 pub mod bit;
 pub mod cast;
 pub mod charset;
@@ -84,6 +85,7 @@ pub fn udf(name: &str) -> Result<Arc<ScalarUDF>> {
 
 static SCALAR: LazyLock<Vec<Arc<ScalarUDF>>> = LazyLock::new(|| {
     let functions = [
+        aes::functions(),
         bit::functions(),
         cast::functions(),
         charset::functions(),
@@ -127,6 +129,8 @@ pub struct Context {
     pub cte_max_recursion_depth: u64,
     /// Whether `sql_mode` has ERROR_FOR_DIVISION_BY_ZERO.
     pub division_by_zero_warns: bool,
+    /// The variable `block_encryption_mode`.
+    pub block_encryption: aes::BlockEncryption,
     /// The session's locks by name; none for a statement that no session sends.
     pub locks: Option<Arc<locks::SessionLocks>>,
     /// What the statement assigns to user variables while it runs.
@@ -190,6 +194,7 @@ impl Default for Context {
             default_week_format: 0,
             cte_max_recursion_depth: 1000,
             division_by_zero_warns: true,
+            block_encryption: aes::BlockEncryption::default(),
             locks: None,
             assigned: Arc::default(),
             bytes_per_column_max: 16 * convert::LONGEST,

@@ -333,21 +333,18 @@ impl Front<'_> {
             return self.refresh_view().map(Statement::ExplainRefresh);
         }
         let analyze = self.accept("ANALYZE");
-        let mut format = if analyze { ExplainFormat::Tree } else { ExplainFormat::Traditional };
+        let mut format = analyze.then_some(ExplainFormat::Tree);
         if self.accept("FORMAT") {
             self.parser.expect_token(&Token::Eq)?;
             let name = self.word_or_string()?;
-            format = match name.to_ascii_uppercase().as_str() {
-                "TRADITIONAL" | "DEFAULT" => ExplainFormat::Traditional,
-                "TREE" => ExplainFormat::Tree,
-                "JSON" => ExplainFormat::Json,
-                _ => return Err(Error::ExplainFormat(name).into()),
-            };
+            let known = ExplainFormat::of(&name).ok_or(Error::ExplainFormat(name))?;
+            format = Some(known);
         } else if !analyze && (self.accept("EXTENDED") || self.accept("PARTITIONS")) {
             // Both told more in old versions and tell nothing now.
         }
         let token = self.parser.peek_token_ref().token.clone();
         match &token {
+        let has_options = analyze || format.is_some();
             Token::LParen => {}
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
                 Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE => {}
@@ -358,8 +355,10 @@ impl Front<'_> {
                 Keyword::FOR => return Err(Error::NotSupported("EXPLAIN FOR CONNECTION".to_owned()).into()),
                 _ => return self.describe(),
             },
+                _ if has_options => return self.unexpected(),
             _ => return self.describe(),
         }
+            _ if has_options => return self.unexpected(),
         Ok(Statement::Explain { analyze, format, query: self.query()? })
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::value::Value;
 use super::{Values, definition, sql_mode};
 use crate::engine::dialect;
+use crate::engine::dialect::statement::ExplainFormat;
+use crate::engine::functions::aes::BlockEncryption;
 use crate::engine::functions::charset::{ClientSet, Set};
 use crate::engine::functions::locale::Locale;
 use crate::engine::metadata::character_sets;
@@ -39,6 +41,10 @@ pub struct Acting {
     pub cte_max_recursion_depth: u64,
     /// Whether a division by zero warns.
     pub division_by_zero_warns: bool,
+    /// The form of EXPLAIN where the statement says none.
+    pub explain_format: ExplainFormat,
+    /// How AES_ENCRYPT and AES_DECRYPT work.
+    pub block_encryption: BlockEncryption,
     /// Most warnings that are kept of a statement.
     pub max_error_count: u64,
     /// The names of the variables whose changes clients are told, by comma; `*` is all of them.
@@ -80,6 +86,10 @@ impl Acting {
             default_week_format: values.unsigned("default_week_format") as i64,
             cte_max_recursion_depth: values.unsigned("cte_max_recursion_depth"),
             division_by_zero_warns: sql_mode::has(&flags, "ERROR_FOR_DIVISION_BY_ZERO"),
+            // Both were checked when they were set.
+            explain_format: ExplainFormat::of(&values.text("explain_format"))
+                .unwrap_or(ExplainFormat::Traditional),
+            block_encryption: BlockEncryption::of(&values.text("block_encryption_mode")).unwrap_or_default(),
             max_error_count: values.unsigned("max_error_count"),
             tracked: values.text("session_track_system_variables"),
             tracks_database: values.boolean("session_track_schema"),

@@ -6,6 +6,7 @@
 
 use super::sql_mode;
 use super::value::{Kind, Value};
+use crate::engine::functions::aes;
 use crate::engine::types;
 
 /// The server's version: in the greeting, `VERSION()` and `@@version`. Clients read the numbers before `-` and
@@ -123,7 +124,7 @@ pub const ALL: &[Definition] = &[
     boolean("autocommit", Both, true, Acts),
     boolean("big_tables", Both, false, Kept),
     text("bind_address", Global, "*", Fact),
-    text("block_encryption_mode", Both, "aes-128-ecb", Pinned),
+    enumeration("block_encryption_mode", Both, aes::MODES, "aes-128-ecb", Acts),
     unsigned("bulk_insert_buffer_size", Both, 8_388_608, 0, u64::MAX, Kept),
     character_set("character_set_client", false, types::CHARACTER_SET),
     character_set("character_set_connection", false, types::CHARACTER_SET),
@@ -152,7 +153,7 @@ pub const ALL: &[Definition] = &[
     unsigned("eq_range_index_dive_limit", Both, 200, 0, 4_294_967_295, Kept),
     unsigned("error_count", Session, 0, 0, u64::MAX, Fact),
     enumeration("event_scheduler", Global, &["OFF", "ON", "DISABLED"], "DISABLED", Fact),
-    enumeration("explain_format", Both, &["TRADITIONAL", "JSON", "TREE"], "TRADITIONAL", Pinned),
+    enumeration("explain_format", Both, &["TRADITIONAL", "JSON", "TREE"], "TRADITIONAL", Acts),
     boolean("explicit_defaults_for_timestamp", Both, true, Kept),
     null("external_user", Session, Fact),
     boolean("foreign_key_checks", Both, true, Kept),

@@ -322,6 +322,8 @@ mod tests {
         check("character_set_client", Some(text("ucs2")), Err(1115));
         check("collation_connection", Some(text("utf8mb4_0900_ai_ci")), Ok("utf8mb4_0900_ai_ci"));
         check("collation_connection", Some(text("klingon_ci")), Err(1273));
+        check("block_encryption_mode", Some(text("AES-256-CBC")), Ok("aes-256-cbc"));
+        check("block_encryption_mode", Some(text("des")), Err(1231));
         check("transaction_isolation", Some(text("read-committed")), Ok("READ-COMMITTED"));
         check("transaction_isolation", Some(number(3)), Ok("SERIALIZABLE"));
         check("transaction_isolation", Some(text("READ COMMITTED")), Err(1231));
