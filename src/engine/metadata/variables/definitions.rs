@@ -107,6 +107,14 @@ const ISOLATION_LEVELS: &[&str] = &["READ-UNCOMMITTED", "READ-COMMITTED", "REPEA
 const TRACKED: &str =
     "time_zone,autocommit,character_set_client,character_set_results,character_set_connection";
 
+/// The flags of MySQL 8.0.36; its optimizer is not here, so none changes an answer.
+const OPTIMIZER_SWITCH: &str = "index_merge=on,index_merge_union=on,index_merge_sort_union=on,\
+    index_merge_intersection=on,engine_condition_pushdown=on,index_condition_pushdown=on,mrr=on,mrr_cost_based=on,\
+    block_nested_loop=on,batched_key_access=off,materialization=on,semijoin=on,loosescan=on,firstmatch=on,\
+    duplicateweedout=on,subquery_materialization_cost_based=on,use_index_extensions=on,condition_fanout_filter=on,\
+    derived_merge=on,use_invisible_indexes=off,skip_scan=on,hash_join=on,subquery_to_derived=off,\
+    prefer_ordering_index=on,hypergraph_optimizer=off,derived_condition_pushdown=on";
+
 /// What this server calls the engine of its tables.
 pub const ENGINE: &str = "LAKE";
 
@@ -141,10 +149,12 @@ pub const ALL: &[Definition] = &[
     enumeration("concurrent_insert", Global, &["NEVER", "AUTO", "ALWAYS"], "AUTO", Kept),
     unsigned("connect_timeout", Global, 10, 1, YEAR, Fact),
     unsigned("cte_max_recursion_depth", Both, 1_000, 0, 4_294_967_295, Acts),
+    text("datadir", Global, "", Fact),
     text("default_authentication_plugin", Global, "caching_sha2_password", Fact),
     text("default_collation_for_utf8mb4", Both, types::COLLATION, Pinned),
     unsigned("default_password_lifetime", Global, 0, 0, 65_535, Fact),
     text("default_storage_engine", Both, ENGINE, Kept),
+    boolean("default_table_encryption", Both, false, Kept),
     text("default_tmp_storage_engine", Both, ENGINE, Kept),
     unsigned("default_week_format", Both, 0, 0, 7, Acts),
     boolean("disconnect_on_expired_password", Global, true, Fact),
@@ -182,6 +192,7 @@ pub const ALL: &[Definition] = &[
     boolean("innodb_strict_mode", Both, true, Kept),
     unsigned("insert_id", Session, 0, 0, u64::MAX, Kept),
     unsigned("interactive_timeout", Both, 28_800, 1, YEAR, Acts),
+    unsigned("join_buffer_size", Both, 262_144, 128, u64::MAX, Kept),
     boolean("keep_files_on_create", Both, false, Kept),
     boolean("keyring_operations", Global, true, Fact),
     unsigned("last_insert_id", Session, 0, 0, u64::MAX, Kept),
@@ -191,6 +202,7 @@ pub const ALL: &[Definition] = &[
     boolean("local_infile", Global, false, Fact),
     unsigned("lock_wait_timeout", Both, 31_536_000, 1, YEAR, Kept),
     boolean("log_bin", Global, false, Fact),
+    seconds("long_query_time", 10.0),
     boolean("low_priority_updates", Both, false, Kept),
     boolean("lower_case_file_system", Global, false, Fact),
     unsigned("lower_case_table_names", Global, 2, 0, 2, Fact),
@@ -202,6 +214,7 @@ pub const ALL: &[Definition] = &[
     unsigned("max_heap_table_size", Both, 16_777_216, 16_384, u64::MAX, Kept),
     unsigned("max_insert_delayed_threads", Both, 20, 0, 16_384, Kept),
     unsigned("max_join_size", Both, u64::MAX, 1, u64::MAX, Kept),
+    unsigned("max_length_for_sort_data", Both, 4_096, 4, 8_388_608, Kept),
     unsigned("max_prepared_stmt_count", Global, 16_382, 0, 4_194_304, Fact),
     unsigned("max_seeks_for_key", Both, u64::MAX, 1, u64::MAX, Kept),
     unsigned("max_sort_length", Both, 1_024, 4, 8_388_608, Kept),
@@ -217,8 +230,14 @@ pub const ALL: &[Definition] = &[
     boolean("old_alter_table", Both, false, Kept),
     unsigned("optimizer_prune_level", Both, 1, 0, 1, Kept),
     unsigned("optimizer_search_depth", Both, 62, 0, 62, Kept),
-    text("optimizer_switch", Both, "", Kept),
-    text("optimizer_trace", Both, "enabled=off,one_line=off", Kept),
+    flags("optimizer_switch", OPTIMIZER_SWITCH),
+    flags("optimizer_trace", "enabled=off,one_line=off"),
+    flags(
+        "optimizer_trace_features",
+        "greedy_search=on,range_optimizer=on,dynamic_range=on,repeated_subselect=on",
+    ),
+    unsigned("optimizer_trace_limit", Both, 1, 0, 2_147_483_647, Kept),
+    unsigned("optimizer_trace_max_mem_size", Both, 1_048_576, 0, 4_294_967_295, Kept),
     boolean("partial_revokes", Global, false, Fact),
     boolean("performance_schema", Global, false, Fact),
     unsigned("port", Global, 3_306, 0, 65_535, Fact),
@@ -280,6 +299,7 @@ pub const ALL: &[Definition] = &[
     real("timestamp"),
     text("tls_version", Global, "", Fact),
     unsigned("tmp_table_size", Both, 16_777_216, 1_024, u64::MAX, Kept),
+    text("tmpdir", Global, "", Fact),
     unsigned("transaction_alloc_block_size", Both, 8_192, 1_024, 131_072, Kept),
     enumeration("transaction_isolation", Both, ISOLATION_LEVELS, "REPEATABLE-READ", Kept),
     unsigned("transaction_prealloc_size", Both, 4_096, 1_024, 131_072, Kept),
@@ -328,6 +348,10 @@ const fn text(name: &'static str, scope: Scope, default: &'static str, effect: E
     define(name, scope, Kind::Text, Default::Text(default), effect)
 }
 
+const fn flags(name: &'static str, defaults: &'static str) -> Definition {
+    define(name, Both, Kind::Flags(defaults), Default::Text(defaults), Kept)
+}
+
 const fn null(name: &'static str, scope: Scope, effect: Effect) -> Definition {
     define(name, scope, Kind::Text, Default::Null, effect)
 }
@@ -367,6 +391,11 @@ const fn real(name: &'static str) -> Definition {
     define(name, Session, Kind::Real, Default::Real(0.0), Acts)
 }
 
+/// A time in seconds, with a fraction.
+const fn seconds(name: &'static str, default: f64) -> Definition {
+    define(name, Both, Kind::Real, Default::Real(default), Kept)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,7 +408,7 @@ mod tests {
         for definition in ALL {
             let default = definition.default.value();
             if default != Value::Null {
-                let checked = definition.kind.check(definition.name, &default.scalar()).unwrap();
+                let checked = definition.kind.check(definition.name, &default.scalar(), &default).unwrap();
                 assert_eq!(checked, (default, None), "{}", definition.name);
             }
             assert_eq!(definition.name, definition.name.to_lowercase());

@@ -54,6 +54,7 @@ impl Globals {
     pub fn new(config: &Config) -> Arc<Self> {
         let milliseconds = u64::try_from(config.max_execution_time.0.as_millis()).unwrap_or(u64::MAX);
         let connect_timeout = config.connect_timeout.0.as_secs().max(1);
+        let spilled = config.spill.directory.clone().unwrap_or_else(std::env::temp_dir);
         let mut values = Values::from([
             ("hostname", Value::Text(config.listen.ip().to_string())),
             ("connect_timeout", Value::Unsigned(connect_timeout)),
@@ -62,6 +63,8 @@ impl Globals {
             ("max_execution_time", Value::Unsigned(milliseconds)),
             ("max_user_connections", Value::Unsigned(config.max_user_connections as u64)),
             ("port", Value::Unsigned(u64::from(config.listen.port()))),
+            ("datadir", Value::Text(config.lake.clone())),
+            ("tmpdir", Value::Text(spilled.display().to_string())),
         ]);
         if let Some(path) = &config.socket {
             values.insert("socket", Value::Text(path.display().to_string()));
@@ -163,7 +166,7 @@ impl Variables {
             _ => {}
         }
         let (value, warning) = match given {
-            Some(given) => definition.kind.check(definition.name, given)?,
+            Some(given) => definition.kind.check(definition.name, given, &self.value(definition, global))?,
             // DEFAULT of a session is the server's value; DEFAULT of the server is what is compiled in.
             None if global => (definition.default.value(), None),
             None => (self.value(definition, true), None),
@@ -324,6 +327,9 @@ mod tests {
         check("collation_connection", Some(text("klingon_ci")), Err(1273));
         check("block_encryption_mode", Some(text("AES-256-CBC")), Ok("aes-256-cbc"));
         check("block_encryption_mode", Some(text("des")), Err(1231));
+        check("optimizer_trace", Some(text("enabled=on")), Ok("enabled=on,one_line=off"));
+        check("optimizer_switch", Some(text("klingon=on")), Err(1231));
+        check("optimizer_switch", Some(ScalarValue::Float64(Some(0.5))), Err(1232));
         check("transaction_isolation", Some(text("read-committed")), Ok("READ-COMMITTED"));
         check("transaction_isolation", Some(number(3)), Ok("SERIALIZABLE"));
         check("transaction_isolation", Some(text("READ COMMITTED")), Err(1231));

@@ -61,12 +61,14 @@ pub enum Kind {
         /// The greatest.
         greatest: u64,
     },
-    /// A number of seconds since the epoch, with a fraction.
+    /// A number of seconds, with a fraction.
     Real,
     /// Any text.
     Text,
     /// One of these, by name or by number from 0.
     Enumeration(&'static [&'static str]),
+    /// Flags that are on or off, as the default lists them: `a=on,b=off`. What is given changes those that it names.
+    Flags(&'static str),
     /// The flags of `sql_mode`.
     SqlMode,
     /// `SYSTEM`, an offset or a named time zone.
@@ -83,8 +85,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Checks a value that a client gives to the variable `name`.
-    pub fn check(self, name: &'static str, given: &ScalarValue) -> Result<(Value, Option<Warning>)> {
+    /// Checks a value that a client gives to the variable `name`, which had another one.
+    pub fn check(
+        self,
+        name: &'static str,
+        given: &ScalarValue,
+        former: &Value,
+    ) -> Result<(Value, Option<Warning>)> {
         let given = Given::of(name, given)?;
         let refused = || Error::VariableValue { name: name.into(), value: given.to_string() };
         let value = match (self, &given) {
@@ -113,6 +120,11 @@ impl Kind {
             (Self::Enumeration(names), Given::Integer(index)) => {
                 let known = usize::try_from(*index).ok().and_then(|index| names.get(index));
                 Value::Text((*known.ok_or_else(refused)?).into())
+            }
+            (Self::Flags(defaults), Given::Text(text)) => {
+                let changed = switched(defaults, &former.shown(), text);
+                let refused = |wrong: &str| Error::VariableValue { name: name.into(), value: wrong.into() };
+                Value::Text(changed.map_err(refused)?)
             }
             (Self::SqlMode, Given::Text(text)) => Value::Text(sql_mode::parse(text)?),
             (Self::SqlMode, Given::Integer(bits)) => Value::Text(sql_mode::from_bits(*bits)?),
@@ -190,6 +202,47 @@ impl std::fmt::Display for Given {
     }
 }
 
+/// Flags with some of them changed: `a=on,b=default`, or all `default`. The error is the rest from what is wrong on.
+fn switched<'a>(defaults: &str, former: &str, given: &'a str) -> Result<String, &'a str> {
+    let flags = |list: &str| -> Vec<(String, bool)> {
+        let flags = list.split(',').filter_map(|flag| flag.split_once('='));
+        flags.map(|(name, value)| (name.to_owned(), value == "on")).collect()
+    };
+    let defaults = flags(defaults);
+    let mut now = flags(former);
+    let mut named = Vec::new();
+    let mut start = 0;
+    for item in given.split(',').filter(|_| !given.is_empty()) {
+        let wrong = &given[start..];
+        start += item.len() + 1;
+        if item.eq_ignore_ascii_case("default") && !named.contains(&None) {
+            named.push(None);
+            continue;
+        }
+        let (name, value) = item.split_once('=').ok_or(wrong)?;
+        let place = defaults.iter().position(|(flag, _)| flag.eq_ignore_ascii_case(name)).ok_or(wrong)?;
+        if named.contains(&Some(place)) {
+            return Err(wrong);
+        }
+        named.push(Some(place));
+        now[place].1 = match value.to_ascii_lowercase().as_str() {
+            "on" => true,
+            "off" => false,
+            "default" => defaults[place].1,
+            _ => return Err(wrong),
+        };
+    }
+    if named.contains(&None) {
+        for (place, (flag, default)) in now.iter_mut().zip(&defaults).enumerate() {
+            if !named.contains(&Some(place)) {
+                flag.1 = default.1;
+            }
+        }
+    }
+    let shown = now.iter().map(|(name, is_on)| format!("{name}={}", if *is_on { "on" } else { "off" }));
+    Ok(shown.collect::<Vec<_>>().join(","))
+}
+
 fn truncated(name: &str, number: i128) -> Warning {
     let message = format!("Truncated incorrect {name} value: '{number}'");
     Warning { level: "Warning", code: 1292, message }
@@ -222,6 +275,25 @@ fn time_zone(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_are_merged() {
+        let check = |given: &str, expected: Result<&str, &str>| {
+            assert_eq!(
+                switched("a=on,b=off,c=on", "a=off,b=off,c=on", given).as_deref(),
+                expected.as_ref().copied(),
+                "{given}"
+            );
+        };
+        check("", Ok("a=off,b=off,c=on"));
+        check("B=On,c=off", Ok("a=off,b=on,c=off"));
+        check("a=default", Ok("a=on,b=off,c=on"));
+        check("default,b=on", Ok("a=on,b=on,c=on"));
+        check("b=on,d=on,c=off", Err("d=on,c=off"));
+        check("b=maybe", Err("b=maybe"));
+        check("b=on,b=off", Err("b=off"));
+        check("b", Err("b"));
+    }
 
     #[test]
     fn time_zones() {
