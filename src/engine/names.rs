@@ -11,8 +11,9 @@ use super::error::{Error, Result};
 use super::nearest::{Hint, nearest};
 use super::planner::{Statement, Tables};
 
-/// Before the name of a table outside: no column has this name, and a table without a database fits any.
-const OUTER: &str = "__outer";
+/// Before the name of a table, as if it were that of its database: no column has this name, and a table without a
+/// database fits any.
+const ANY_DATABASE: &str = "__any";
 
 /// Error 1305 for the first function that does not exist.
 pub fn check_functions(query: &ast::Query, statement: &Statement, database: Option<&str>) -> Result<()> {
@@ -97,17 +98,15 @@ pub fn shorten_qualifiers(query: &mut ast::Query) {
     let _ = query.visit(&mut Shorten);
 }
 
-/// Checks that `database.t.c` is of a table `t` of that database, and lets `t.c` in a subquery mean the table `t` outside,
-/// also where a table inside may have a column `t`: DataFusion takes it for a field of that.
+/// Checks that `database.t.c` is of a table `t` of that database, and lets `t.c` mean a column of the table `t` where a
+/// table has a column `t`, too: DataFusion takes it for a field of that.
 pub fn qualify(query: &mut ast::Query, tables: &Tables) -> Result<()> {
-    /// The tables of a SELECT: the names that they have there, and what they are.
+    /// The tables of a query: the names that they have there, and what they are.
     type Scope = Vec<(Option<String>, Option<ast::ObjectName>)>;
 
     struct Qualify<'a> {
         tables: &'a Tables,
-        /// Those of the SELECTs around a place.
-        selects: Vec<Scope>,
-        /// The same of the queries, whose ORDER BY stands outside of their SELECTs.
+        /// Those of the queries around a place.
         queries: Vec<Scope>,
     }
 
@@ -134,6 +133,14 @@ pub fn qualify(query: &mut ast::Query, tables: &Tables) -> Result<()> {
                 .flatten()
                 .any(|(name, path)| name.as_deref() == Some(table) && path.as_ref().is_some_and(is_of))
         }
+
+        fn may_be_column(&self, name: &str) -> bool {
+            self.queries.iter().flatten().any(|(_, path)| {
+                path.as_ref()
+                    .and_then(|path| self.tables.columns_of(path))
+                    .is_none_or(|columns| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name)))
+            })
+        }
     }
 
     impl VisitorMut for Qualify<'_> {
@@ -151,46 +158,28 @@ pub fn qualify(query: &mut ast::Query, tables: &Tables) -> Result<()> {
             ControlFlow::Continue(())
         }
 
-        fn pre_visit_select(&mut self, select: &mut ast::Select) -> ControlFlow<Error> {
-            self.selects.push(scope(select));
-            ControlFlow::Continue(())
-        }
-
-        fn post_visit_select(&mut self, _: &mut ast::Select) -> ControlFlow<Error> {
-            self.selects.pop();
-            ControlFlow::Continue(())
-        }
-
         fn post_visit_expr(&mut self, expression: &mut ast::Expr) -> ControlFlow<Error> {
-            if let ast::Expr::CompoundIdentifier(path) = expression
-                && let [database, table, column] = path.as_slice()
-                && !self.has_table(&database.value, &table.value)
-            {
-                let column = format!("{}.{}.{}", database.value, table.value, column.value);
-                let clause = "field list".to_owned();
-                return ControlFlow::Break(Error::UnknownColumn { column, clause, hint: Hint::default() });
-            }
-            let Self { tables, selects, .. } = self;
-            let (ast::Expr::CompoundIdentifier(path), Some((own, outer))) =
-                (expression, selects.split_last())
-            else {
-                return ControlFlow::Continue(());
-            };
-            let [table, _] = path.as_slice() else { return ControlFlow::Continue(()) };
-            let names = |scope: &Scope| scope.iter().any(|(name, _)| name.as_ref() == Some(&table.value));
-            let may_have_column = |(_, path): &(_, Option<ast::ObjectName>)| {
-                path.as_ref().and_then(|path| tables.columns_of(path)).is_none_or(|columns| {
-                    columns.iter().any(|column| column.name.eq_ignore_ascii_case(&table.value))
-                })
-            };
-            if !names(own) && outer.iter().any(names) && own.iter().any(may_have_column) {
-                path.insert(0, ast::Ident::new(OUTER));
+            let ast::Expr::CompoundIdentifier(path) = expression else { return ControlFlow::Continue(()) };
+            match path.as_slice() {
+                [database, table, column] if !self.has_table(&database.value, &table.value) => {
+                    let column = format!("{}.{}.{}", database.value, table.value, column.value);
+                    let clause = "field list".to_owned();
+                    return ControlFlow::Break(Error::UnknownColumn {
+                        column,
+                        clause,
+                        hint: Hint::default(),
+                    });
+                }
+                [table, _] if self.may_be_column(&table.value) => {
+                    path.insert(0, ast::Ident::new(ANY_DATABASE))
+                }
+                _ => {}
             }
             ControlFlow::Continue(())
         }
     }
 
-    match query.visit(&mut Qualify { tables, selects: Vec::new(), queries: Vec::new() }) {
+    match query.visit(&mut Qualify { tables, queries: Vec::new() }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }

@@ -141,8 +141,8 @@ fn headings() {
             vec![text("NULL"), text("NULL"), text("NULL"), column("SCHEMA_NAME")],
         ),
         (
-            "SELECT DISTINCT IF(a=1, 'x', \"y\") AS \"The X\", * FROM t",
-            vec![text("The X"), Heading::Wildcard],
+            "SELECT DISTINCT *, IF(a=1, 'x', \"y\") AS \"The X\" FROM t",
+            vec![Heading::Wildcard, text("The X")],
         ),
         ("(SELECT  Max( a )  FROM t) UNION ALL SELECT 2", vec![text("Max( a )")]),
         ("WITH c AS (SELECT 1 AS a) SELECT a + 1 FROM c", vec![text("a + 1")]),

@@ -15,6 +15,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::grammar::{DEPTH_MAX, LakeMySql, is};
+use super::reserved::is_reserved;
 use super::rewrite::Rewriter;
 use super::statement::{ExplainFormat, Parsed, Query, Show, Statement, TableName};
 use super::{Mode, tokens};
@@ -170,7 +171,8 @@ fn place(error: &ParserError, parser: &Parser) -> Option<usize> {
     }
 }
 
-fn syntax_error(sql: &str, offset: Option<usize>) -> Misread {
+/// Error 1064 at a place in the text, in bytes.
+pub(super) fn syntax_error(sql: &str, offset: Option<usize>) -> Misread {
     let start = offset.filter(|offset| sql.is_char_boundary(*offset)).unwrap_or(sql.len());
     let rest = sql[start..].trim_end_matches([';', ' ', '\n', '\t', '\r']);
     let line = line(sql, offset);
@@ -523,6 +525,12 @@ impl Front<'_> {
     }
 
     fn table(&mut self) -> Read<TableName> {
+        if let Token::Word(word) = &self.parser.peek_token_ref().token
+            && word.quote_style.is_none()
+            && is_reserved(&word.value)
+        {
+            return self.unexpected();
+        }
         let name = self.parser.parse_object_name(false)?;
         Ok(table_name(&name)?)
     }

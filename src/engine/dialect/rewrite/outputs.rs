@@ -9,7 +9,7 @@ use sqlparser::ast::{Distinct, Expr, GroupByExpr, Ident, OrderByExpr, Select, Se
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::super::front::literal_string;
+use super::super::front::{literal_string, syntax_error};
 use super::super::grammar::call;
 use super::super::statement::Heading;
 use super::super::tokens::offset;
@@ -42,6 +42,12 @@ impl Rewriter<'_> {
             offset(select.select_token.0.span.start).and_then(|place| self.items.get(&place)).cloned();
         let mut headings = Vec::with_capacity(select.projection.len());
         for (index, item) in select.projection.iter_mut().enumerate() {
+            if let SelectItem::Wildcard(wildcard) = item
+                && index > 0
+            {
+                let place = offset(wildcard.wildcard_token.0.span.start);
+                return Err(syntax_error(self.sql, place).error);
+            }
             let text =
                 texts.as_ref().and_then(|texts| texts.get(index)).map(|range| &self.sql[range.clone()]);
             headings.push(self.output(item, text)?);
