@@ -11,6 +11,7 @@ use datafusion::common::{ScalarValue, internal_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::sql::sqlparser::ast::{self, VisitMut, VisitorMut};
 
+use super::dialect::call;
 use super::error::{Error, Result};
 
 /// The function that stands for a value that is not known yet.
@@ -206,27 +207,6 @@ fn string(text: String) -> ast::Expr {
 
 fn constant(value: ast::Value) -> ast::Expr {
     ast::Expr::Value(value.into())
-}
-
-fn call(name: &str, arguments: Vec<ast::Expr>) -> ast::Expr {
-    let arguments = arguments
-        .into_iter()
-        .map(|argument| ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(argument)))
-        .collect();
-    ast::Expr::Function(ast::Function {
-        name: ast::ObjectName::from(vec![ast::Ident::new(name)]),
-        uses_odbc_syntax: false,
-        parameters: ast::FunctionArguments::None,
-        args: ast::FunctionArguments::List(ast::FunctionArgumentList {
-            duplicate_treatment: None,
-            args: arguments,
-            clauses: Vec::new(),
-        }),
-        filter: None,
-        null_treatment: None,
-        over: None,
-        within_group: Vec::new(),
-    })
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use super::plans::{Asked, Definitions, Made};
 use super::runtime::Kept;
 use super::session::{Encryption, Engine, Session, State};
 use super::unpinned::Scans;
-use super::{aliases, bind, columns, found, functions, light, names, scopes, wildcards};
+use super::{aliases, bind, columns, found, functions, light, names, scopes, ungrouped, wildcards};
 use crate::views;
 
 /// The warning's code of what a statement tells of its views: ER_UNKNOWN_ERROR, as nothing in MySQL is like it.
@@ -249,7 +249,11 @@ impl Caller {
             match planned {
                 // What no table has may be the alias of a value around a subquery.
                 Err(Error::UnknownColumn { column, .. }) if aliases::write_out(ast.to_mut(), &column) => {}
-                planned => return planned.map_err(|error| names::locate(error, &query.ast)),
+                planned => {
+                    let located =
+                        |error| ungrouped::locate(names::locate(error, &query.ast), &query.ast, tables);
+                    return planned.map_err(located);
+                }
             }
         }
     }
@@ -291,7 +295,8 @@ impl Caller {
 
     /// The value of an expression that is no part of a query.
     pub async fn evaluate(&self, life: &Life, expression: ast::Expr) -> Result<ScalarValue> {
-        let query = names::query_of(expression);
+        let mut query = names::query_of(expression);
+        query.any_of_group = !self.state.variables.acting().mode.only_full_group_by;
         let engine = &self.engine;
         let caller = Arc::new(self.clone());
         let (environment, _pool) = engine.memory.for_query()?;
@@ -474,12 +479,12 @@ impl Caller {
                 default_week_format: self.state.variables.acting().default_week_format,
                 cte_max_recursion_depth: self.state.variables.acting().cte_max_recursion_depth,
                 division_by_zero_warns: self.state.variables.acting().division_by_zero_warns,
+                block_encryption: self.state.variables.acting().block_encryption,
                 locks: Some(Arc::clone(&self.state.locks)),
                 assigned: Arc::clone(&self.state.assigned),
                 ..Context::default()
             },
             strategy,
-                block_encryption: self.state.variables.acting().block_encryption,
         }
     }
 

@@ -17,6 +17,7 @@ mod scopes;
 mod show;
 mod statements;
 mod temporary;
+mod ungrouped;
 pub mod views;
 mod wildcards;
 

@@ -208,6 +208,21 @@ fn collect_tables<'a>(from: &'a mut ast::TableWithJoins, tables: &mut Vec<&'a mu
     }
 }
 
+/// The tables of FROM, in order.
+pub fn for_each_table<'a>(from: &'a [ast::TableWithJoins], see: &mut impl FnMut(&'a ast::TableFactor)) {
+    for item in from {
+        let joined = item.joins.iter().map(|join| &join.relation);
+        for table in std::iter::once(&item.relation).chain(joined) {
+            match table {
+                ast::TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                    for_each_table(std::slice::from_ref(table_with_joins), see);
+                }
+                other => see(other),
+            }
+        }
+    }
+}
+
 /// The name by which columns of a table are qualified.
 pub fn visible_name(table: &ast::TableFactor) -> Option<String> {
     match table {
@@ -225,8 +240,15 @@ pub fn locate(error: Error, query: &ast::Query) -> Error {
     match error {
         Error::UnknownColumn { column, clause, hint } => {
             let path: Vec<&str> = column.split('.').collect();
-            let clause = Finder::new(&path, false).clause(query).map_or(clause, Into::into);
-            Error::UnknownColumn { column, clause, hint }
+            if let Some(found) = Finder::new(&path, false).clause(query) {
+                return Error::UnknownColumn { column, clause: found.into(), hint };
+            }
+            // It is told with its table, and was written without one.
+            let name = &path[path.len() - 1..];
+            match Finder::new(name, true).clause(query) {
+                Some(_) => Error::UnknownColumn { column: name.concat(), clause, hint },
+                None => Error::UnknownColumn { column, clause, hint },
+            }
         }
         Error::AmbiguousColumn { column, clause } => {
             // With its table before it no name is ambiguous.
@@ -329,12 +351,23 @@ pub fn as_written(error: Error, sql: &str) -> Error {
         let parts: Vec<&str> = name.split('.').map(|part| spelling(sql, part)).collect();
         parts.join(".")
     };
+    let with_table = |name: &str| match name.rsplit_once('.') {
+        Some((table, column)) => format!("{}.{column}", spelled(table)),
+        None => name.to_owned(),
+    };
     match error {
         Error::UnknownColumn { column, clause, hint } => {
             Error::UnknownColumn { column: spelled(&column), clause, hint }
         }
         Error::AmbiguousColumn { column, clause } => {
             Error::AmbiguousColumn { column: spelled(&column), clause }
+        }
+        // The table may be an alias; the column is called as its table calls it.
+        Error::NotGrouped { expression, clause, column } => {
+            Error::NotGrouped { expression, clause, column: with_table(&column) }
+        }
+        Error::NotAggregated { expression, clause, column } => {
+            Error::NotAggregated { expression, clause, column: with_table(&column) }
         }
         Error::UnknownFunction { name, hint } => Error::UnknownFunction { name: spelled(&name), hint },
         Error::ParameterCount(name) => Error::ParameterCount(spelled(&name)),

@@ -237,6 +237,11 @@ impl Tables {
 
     /// The columns of the table that a name in a query means, if it is one.
     pub fn columns_of(&self, name: &ast::ObjectName) -> Option<&[catalog::Column]> {
+        self.named(name).map(|pinned| &*pinned.columns)
+    }
+
+    /// The table that a name in a query means.
+    pub fn named(&self, name: &ast::ObjectName) -> Option<&Pinned> {
         let parts: Vec<&str> =
             name.0.iter().filter_map(|part| part.as_ident()).map(|ident| &*ident.value).collect();
         let reference = match parts.as_slice() {
@@ -244,7 +249,7 @@ impl Tables {
             [database, table] => TableReference::partial(*database, *table),
             _ => return None,
         };
-        self.get(&reference).map(|pinned| &*pinned.columns)
+        self.get(&reference)
     }
 
     /// Whether one of them reads files.
@@ -266,11 +271,7 @@ impl Statement {
     pub fn logical(&self, query: ast::Query, tables: &Tables) -> Result<LogicalPlan> {
         let names = Names { statement: self, tables };
         let planner = SqlToRel::new_with_options(&names, parser_options());
-        let groups = !matches!(query.body.as_ref(), ast::SetExpr::Select(select)
-            if matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, _) if keys.is_empty()));
-        let plan = planner
-            .sql_statement_to_plan(ast::Statement::Query(Box::new(query)))
-            .map_err(|error| if groups { error.into() } else { Error::from(error).without_groups() })?;
+        let plan = planner.sql_statement_to_plan(ast::Statement::Query(Box::new(query)))?;
         match repeated_column(&plan)? {
             Some(name) => Err(Error::DuplicateColumn(name)),
             None => Ok(plan),

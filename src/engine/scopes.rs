@@ -1,4 +1,5 @@
-//! Names whose meaning depends on which columns tables have: those of NATURAL JOIN and USING, and aliases in ORDER BY.
+//! Names whose meaning depends on which columns tables have: those of NATURAL JOIN and USING, aliases in ORDER BY and
+//! GROUP BY, and what may be any value of a group.
 //!
 //! A join by names becomes one with ON, a shared column's name without a table means the column of the table whose rows
 //! all stay, and `*` shows it once, first. (DataFusion takes the table whose name sorts first, which a LEFT JOIN may have
@@ -11,9 +12,9 @@ use std::ops::ControlFlow;
 use datafusion::common::DFSchemaRef;
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Cte, Expr, GroupByExpr, Ident, Join, JoinConstraint, JoinOperator, OrderBy,
-    OrderByKind, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins,
-    Value, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions, With, visit_expressions,
-    visit_expressions_mut,
+    OrderByExpr, OrderByKind, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+    TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions, With,
+    visit_expressions, visit_expressions_mut,
 };
 
 use super::dialect::statement::{Heading, Query};
@@ -21,41 +22,83 @@ use super::error::{Error, Result};
 use super::names::visible_name;
 use super::nearest::Hint;
 use super::planner::Tables;
-use super::{dialect, wildcards};
+use super::{dialect, ungrouped, wildcards};
 
 /// Whether a query has such names.
 pub fn depend(query: &Query) -> bool {
-    struct Depends;
+    struct Depends {
+        any_of_group: bool,
+    }
 
     impl Visitor for Depends {
         type Break = ();
 
         fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-            if shares_in(&select.from) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let depends = shares_in(&select.from)
+                || !aggregates_as_keys(select).is_empty()
+                || self.any_of_group && dialect::groups(select, &[]);
+            if depends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
 
         fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<()> {
-            match &*query.body {
-                SetExpr::Select(select) if !hidden(select, query.order_by.as_ref()).is_empty() => {
-                    ControlFlow::Break(())
-                }
-                _ => ControlFlow::Continue(()),
-            }
+            let SetExpr::Select(select) = &*query.body else { return ControlFlow::Continue(()) };
+            let order_by = query.order_by.as_ref();
+            let depends = !hidden(select, order_by).is_empty()
+                || self.any_of_group && dialect::groups(select, keys_of(order_by));
+            if depends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
 
-    query.ast.visit(&mut Depends).is_break()
+    query.ast.visit(&mut Depends { any_of_group: query.any_of_group }).is_break()
 }
 
-/// The aliases of a select list that hide what an expression of ORDER BY may mean.
-fn hidden(select: &Select, order_by: Option<&OrderBy>) -> Vec<String> {
-    let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = order_by else { return Vec::new() };
-    let named = |alias: &str| {
-        keys.iter().any(|key| !matches!(key.expr, Expr::Identifier(_)) && Named(alias).is_in(&key.expr))
+fn keys_of(order_by: Option<&OrderBy>) -> &[OrderByExpr] {
+    match order_by {
+        Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) => keys,
+        _ => &[],
+    }
+}
+
+/// The aliases of aggregates that are keys of GROUP BY: they are columns there, or an error.
+fn aggregates_as_keys(select: &Select) -> Vec<String> {
+    let is_key = |alias: &str| {
+        ungrouped::keys(select).any(|key| matches!(key, Expr::Identifier(column) if column.value == alias))
     };
-    let mut aliases: Vec<String> = select.projection.iter().filter_map(wildcards::alias).collect();
-    aliases.retain(|alias| named(alias));
-    aliases
+    let aggregates = select.projection.iter().filter_map(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } if is_key(&alias.value) && dialect::has_aggregate(expr) => {
+            Some(alias.value.clone())
+        }
+        _ => None,
+    });
+    aggregates.collect()
+}
+
+/// The outputs of a select list that hide what an expression of ORDER BY may mean: aliases, and beside several tables
+/// the columns of one of them.
+fn hidden(select: &Select, order_by: Option<&OrderBy>) -> Vec<String> {
+    let keys = keys_of(order_by);
+    let named = |name: &str| {
+        keys.iter().any(|key| !matches!(key.expr, Expr::Identifier(_)) && Named(name).is_in(&key.expr))
+    };
+    let unnamed = |column: &str| {
+        let is_column = |part: &Expr| matches!(part, Expr::Identifier(name) if name.value == column);
+        keys.iter().any(|key| {
+            !is_column(&key.expr)
+                && visit_expressions(&key.expr, |part| match is_column(part) {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                })
+                .is_break()
+        })
+    };
+    let joins = select.from.len() > 1 || select.from.iter().any(|item| !item.joins.is_empty());
+    let hides = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(path)) if joins => {
+            path.last().map(|column| column.value.clone()).filter(|column| unnamed(column))
+        }
+        item => wildcards::alias(item).filter(|alias| named(alias)),
+    };
+    select.projection.iter().filter_map(hides).collect()
 }
 
 /// A column's name, with a table before it or not.
@@ -104,8 +147,15 @@ pub fn write_out(
 ) -> Result<()> {
     let mut ast = query.ast.clone();
     let mut headings = query.headings.clone();
-    let mut resolver =
-        Resolver { tables, plan: &plan, ctes: Vec::new(), recursive: false, scopes: Vec::new() };
+    let any_of_group = query.any_of_group;
+    let mut resolver = Resolver {
+        tables,
+        plan: &plan,
+        any_of_group,
+        ctes: Vec::new(),
+        recursive: false,
+        scopes: Vec::new(),
+    };
     resolver.query(&mut ast, Columns::Shown(&mut headings))?;
     query.ast = ast;
     query.headings = headings;
@@ -156,6 +206,8 @@ enum Columns<'a> {
 struct Resolver<'a> {
     tables: &'a Tables,
     plan: &'a dyn Fn(&Query) -> Result<DFSchemaRef>,
+    /// Whether a column that is not grouped shows any of its group's values.
+    any_of_group: bool,
     /// Those that may be named at this place.
     ctes: Vec<Cte>,
     recursive: bool,
@@ -210,17 +262,25 @@ impl Resolver<'_> {
             Columns::Named => Vec::new(),
             _ => hidden(select, order_by.as_deref()),
         };
-        let counts = shares_in(&select.from)
+        let loose = self.any_of_group && dialect::groups(select, keys_of(order_by.as_deref()));
+        let aggregates = aggregates_as_keys(select);
+        let counts = loose
+            || shares_in(&select.from)
             || !hidden.is_empty()
+            || !aggregates.is_empty()
             || self.scopes.iter().any(|scope| scope.row.iter().any(|column| column.is_shared));
         self.scopes.push(Scope { counts, ..Scope::default() });
         for item in &mut select.from {
             let row = self.joins(item)?;
             self.scope().row.extend(row);
         }
-        if select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)))
-            && self.scope().row.iter().any(|column| column.is_shared)
-        {
+        let row = &self.scope().row;
+        if let Some(key) = aggregates.into_iter().find(|key| row.iter().all(|column| column.name != *key)) {
+            return Err(Error::GroupKey(key));
+        }
+        let is_named = matches!(columns, Columns::Named);
+        let has_all = select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)));
+        if loose || has_all && row.iter().any(|column| column.is_shared) {
             self.expand(select, columns)?;
         }
         self.names(&mut select.projection)?;
@@ -233,11 +293,44 @@ impl Resolver<'_> {
         }
         self.scope().aliases = select.projection.iter().filter_map(wildcards::alias).collect();
         self.names(&mut select.having)?;
-        if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = order_by {
-            self.names(keys)?;
+        let keys = match order_by {
+            Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) => keys.as_mut_slice(),
+            _ => &mut [],
+        };
+        for key in keys.iter_mut() {
+            self.names(&mut key.expr)?;
+        }
+        if loose {
+            ungrouped::take_any_value(select, keys, is_named, &|path| self.column(path))?;
         }
         self.scopes.pop();
         Ok(())
+    }
+
+    /// The column of the SELECT that is read, with its table, that a name or a path means; None where it is no column
+    /// of it, or could be several.
+    fn column(&self, path: &[Ident]) -> Option<Vec<Ident>> {
+        let scope = self.scopes.last()?;
+        let (name, table) = path.split_last()?;
+        let is_of = |column: &&Column| {
+            column.name == name.value
+                && column
+                    .table
+                    .iter()
+                    .rev()
+                    .zip(table.iter().rev())
+                    .all(|(one, other)| one.value == other.value)
+        };
+        let columns = scope.tables.iter().flatten().filter(is_of);
+        let mut columns: Vec<&Column> = match table {
+            [] => scope.row.iter().filter(is_of).collect(),
+            _ => columns.collect(),
+        };
+        columns.dedup_by(|one, other| one.path() == other.path());
+        match columns.as_slice() {
+            [column] => Some(column.path()),
+            _ => None,
+        }
     }
 
     /// Gives an alias a name that no column has, and lets what means the alias name it so.
@@ -245,10 +338,16 @@ impl Resolver<'_> {
         let mut used = select.projection.iter().filter_map(wildcards::alias).collect();
         let name = Ident::with_quote('`', wildcards::unused(alias, &mut used));
         for item in &mut select.projection {
-            if let SelectItem::ExprWithAlias { alias: ident, .. } = item
-                && ident.value == alias
-            {
-                *ident = name.clone();
+            match item {
+                SelectItem::ExprWithAlias { alias: ident, .. } if ident.value == alias => {
+                    *ident = name.clone();
+                }
+                SelectItem::UnnamedExpr(expr @ Expr::CompoundIdentifier(_))
+                    if is_column_named(expr, alias) =>
+                {
+                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: name.clone() };
+                }
+                _ => {}
             }
         }
         let is_column = self.scope().row.iter().any(|column| column.name == alias);
@@ -414,7 +513,8 @@ impl Resolver<'_> {
             Ok(schema) => Ok(schema.fields().iter().map(|field| field.name().clone()).collect()),
             // In a query inside of another one its columns may be from there.
             Err(Error::UnknownColumn { .. }) if self.scopes.len() > 1 => Err(Error::NotSupported(
-                "NATURAL JOIN or USING beside a derived table that uses columns from outside".to_owned(),
+                "names that depend on a derived table's columns where it uses columns from outside"
+                    .to_owned(),
             )),
             Err(error) => Err(error),
         }
@@ -478,6 +578,10 @@ impl VisitorMut for Names<'_, '_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+fn is_column_named(expression: &Expr, name: &str) -> bool {
+    matches!(expression, Expr::CompoundIdentifier(path) if path.last().is_some_and(|last| last.value == name))
 }
 
 /// What columns of a table are qualified with.

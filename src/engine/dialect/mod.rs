@@ -50,6 +50,8 @@ use statement::{CreateView, Heading, Parsed, Query, Statement};
 
 pub use bytes::readable;
 pub use front::Misread;
+pub use grammar::call;
+pub use rewrite::{children, groups, has_aggregate, is_aggregate};
 
 /// The flags of `sql_mode` that change the language, and what else does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,7 +136,7 @@ pub fn parse_query(sql: &str) -> Result<Query> {
 pub fn value_query(expression: Expr) -> Query {
     let ast = rewrite::query_of_expression(expression);
     let headings = vec![Heading::Text("value".to_owned())];
-    Query { ast, headings, tables: Vec::new(), written: BTreeMap::new(), page: None }
+    Query { ast, headings, tables: Vec::new(), written: BTreeMap::new(), page: None, any_of_group: false }
 }
 
 /// A value as a column takes it, in the row of this number.

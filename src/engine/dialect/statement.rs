@@ -206,6 +206,8 @@ pub struct Query {
     pub written: BTreeMap<String, String>,
     /// SQL_CALC_FOUND_ROWS: all rows are counted, and these are shown. The syntax tree has no LIMIT then.
     pub page: Option<Page>,
+    /// Without ONLY_FULL_GROUP_BY: a column that is not grouped shows any of its group's values.
+    pub any_of_group: bool,
 }
 
 /// Some of a query's rows.
@@ -343,8 +345,6 @@ pub enum ExplainFormat {
     Json,
 }
 
-/// One assignment of SET.
-#[derive(Clone, Debug)]
 impl ExplainFormat {
     /// The form of a name, in any case.
     pub fn of(name: &str) -> Option<Self> {
@@ -357,6 +357,8 @@ impl ExplainFormat {
     }
 }
 
+/// One assignment of SET.
+#[derive(Clone, Debug)]
 pub enum Assignment {
     /// A system variable.
     System {

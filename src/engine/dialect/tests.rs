@@ -167,7 +167,6 @@ fn queries() {
             "SELECT SUM(1) AS a, 2 AS b FROM t GROUP BY 2",
             "SELECT sum(mysql_summand(1)) AS `a`, 2 AS `b` FROM t GROUP BY CAST(2 AS BIGINT)",
         ),
-        ("SELECT a, b FROM t GROUP BY a", "SELECT a, any_value(b) AS `b` FROM t GROUP BY a"),
         (
             "SELECT a, COUNT(*) AS n FROM t GROUP BY a HAVING n > 1 ORDER BY N",
             "SELECT a, count(*) AS `n` FROM t GROUP BY a HAVING count(*) > 1 ORDER BY n",

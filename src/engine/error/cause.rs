@@ -224,8 +224,9 @@ impl Error {
                 let clause = "having clause".to_owned();
                 return Self::UnknownColumn { column: column.to_owned(), clause, hint: Hint::default() };
             }
-            let clause = if clause == "SELECT" { "SELECT list" } else { clause };
-            return Self::NotGrouped { clause: clause.to_owned(), column: column.to_owned() };
+            let clause =
+                if clause == "SELECT" { "SELECT list".to_owned() } else { format!("{clause} clause") };
+            return Self::NotGrouped { expression: 1, clause, column: column.to_owned() };
         }
         if let Some(rest) = what.strip_prefix("HAVING clause references: ")
             && let Some((column, _)) = rest.split_once(" must appear in the GROUP BY clause")

@@ -216,24 +216,29 @@ pub enum Error {
     // Grouping and subqueries.
     /// 1055: ONLY_FULL_GROUP_BY.
     #[error(
-        "{clause} is not in GROUP BY clause and contains nonaggregated column '{column}' which is not functionally \
-         dependent on columns in GROUP BY clause; this is incompatible with sql_mode=only_full_group_by"
+        "Expression #{expression} of {clause} is not in GROUP BY clause and contains nonaggregated column '{column}' \
+         which is not functionally dependent on columns in GROUP BY clause; this is incompatible with \
+         sql_mode=only_full_group_by"
     )]
     NotGrouped {
-        /// `SELECT list`, `HAVING` or `ORDER BY`.
+        /// Its place in the clause, from 1.
+        expression: usize,
+        /// `SELECT list`, `ORDER BY clause`.
         clause: String,
-        /// With its table.
+        /// With its database and table.
         column: String,
     },
     /// 1140: the same without GROUP BY.
     #[error(
-        "In aggregated query without GROUP BY, {clause} contains nonaggregated column '{column}'; this is \
-         incompatible with sql_mode=only_full_group_by"
+        "In aggregated query without GROUP BY, expression #{expression} of {clause} contains nonaggregated column \
+         '{column}'; this is incompatible with sql_mode=only_full_group_by"
     )]
     NotAggregated {
         /// As in [`Error::NotGrouped`].
+        expression: usize,
+        /// As in [`Error::NotGrouped`].
         clause: String,
-        /// With its table.
+        /// With its database and table.
         column: String,
     },
     /// 1056: a key of GROUP BY that is an aggregate.
@@ -545,14 +550,6 @@ impl Error {
             Self::Timeout => (3024, "HY000"),
             Self::Shutdown => (1053, "08S01"),
             Self::Internal(_) => (1815, "HY000"),
-        }
-    }
-
-    /// The same of a query without GROUP BY.
-    pub fn without_groups(self) -> Self {
-        match self {
-            Self::NotGrouped { clause, column } => Self::NotAggregated { clause, column },
-            other => other,
         }
     }
 }

@@ -344,9 +344,9 @@ impl Front<'_> {
         } else if !analyze && (self.accept("EXTENDED") || self.accept("PARTITIONS")) {
             // Both told more in old versions and tell nothing now.
         }
+        let has_options = analyze || format.is_some();
         let token = self.parser.peek_token_ref().token.clone();
         match &token {
-        let has_options = analyze || format.is_some();
             Token::LParen => {}
             Token::Word(word) if word.quote_style.is_none() => match word.keyword {
                 Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::TABLE => {}
@@ -355,12 +355,12 @@ impl Front<'_> {
                     return self.refused(word.value.to_ascii_uppercase());
                 }
                 Keyword::FOR => return Err(Error::NotSupported("EXPLAIN FOR CONNECTION".to_owned()).into()),
+                _ if has_options => return self.unexpected(),
                 _ => return self.describe(),
             },
-                _ if has_options => return self.unexpected(),
+            _ if has_options => return self.unexpected(),
             _ => return self.describe(),
         }
-            _ if has_options => return self.unexpected(),
         Ok(Statement::Explain { analyze, format, query: self.query()? })
     }
 

@@ -11,7 +11,7 @@ use sqlparser::ast::{
 };
 
 use super::super::recursion::{Misuse, hold_lengths, recurring, recurs};
-use super::{Columns, Rewriter, grouping, lower_alias, query_of, select_of, table_factor};
+use super::{Columns, Rewriter, groups, lower_alias, query_of, select_of, table_factor};
 use crate::engine::error::{Error, Result};
 
 /// A CTE that a query may name.
@@ -135,5 +135,5 @@ fn computes_over_rows(select: &mut Select) -> bool {
         }
     }
 
-    grouping::aggregates(select) || select.projection.visit(&mut Windows).is_break()
+    groups(select, &[]) || select.projection.visit(&mut Windows).is_break()
 }

@@ -3,13 +3,15 @@
 //! It knows one SELECT whose expressions are rewritten already; whether a name is a table's column is not known here.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, FunctionArguments, GroupByExpr, GroupByWithModifier, Ident,
-    OrderByExpr, Select, SelectItem, Value,
+    self, BinaryOperator, CastKind, DataType, Expr, FunctionArguments, GroupByExpr, GroupByWithModifier,
+    OrderByExpr, Select, SelectItem, Value, Visit, Visitor,
 };
 
-use super::super::grammar::{binary, call};
+use super::super::grammar::binary;
+use super::super::statement::Heading;
 use super::super::window::Misuse;
 use super::Rewriter;
 use super::tree::{children, has_window};
@@ -43,14 +45,19 @@ const AGGREGATES: &[&str] = &[
 /// An output of the select list: its name, if it has one, and its expression. Wildcards have neither.
 type Output = (Option<String>, Option<Expr>);
 
+/// The same under the names that the statement gives, of which two may be alike.
+type Written<'a> = [(String, &'a Expr)];
+
 impl Rewriter<'_> {
     /// Makes grouping mean what it means in MySQL. `renamed` tells aliases whose outputs have another name here.
     pub(super) fn group(
         &mut self,
         select: &mut Select,
         mut order_by: Option<&mut Vec<OrderByExpr>>,
+        headings: &[Heading],
         renamed: &HashMap<String, String>,
     ) -> Result<()> {
+        check_unique(select, order_by.as_deref().map_or(&[], Vec::as_slice), headings)?;
         let outputs: Vec<Output> = select.projection.iter().map(output).collect();
         let has_wildcard = outputs.iter().any(|(_, expression)| expression.is_none());
         let mut keys =
@@ -74,13 +81,16 @@ impl Rewriter<'_> {
                 resolve_order(&mut key.expr, &outputs, has_wildcard, renamed)?;
             }
         }
-        let mut anywhere = |is: fn(&mut Expr) -> bool| {
-            select.projection.iter_mut().filter_map(expression_of).any(is)
-                || select.having.as_mut().is_some_and(is)
-                || order_by.as_deref_mut().is_some_and(|keys| keys.iter_mut().any(|key| is(&mut key.expr)))
+        let order_keys = order_by.as_deref().map_or(&[][..], Vec::as_slice);
+        let aggregates = aggregates_anywhere(select, order_keys);
+        let mut has_grouping_anywhere = || {
+            select.projection.iter_mut().filter_map(expression_of).any(has_grouping)
+                || select.having.as_mut().is_some_and(has_grouping)
+                || order_by
+                    .as_deref_mut()
+                    .is_some_and(|keys| keys.iter_mut().any(|key| has_grouping(&mut key.expr)))
         };
-        let aggregates = anywhere(has_aggregate);
-        if !keys.1 && aggregates && anywhere(has_grouping) {
+        if !keys.1 && aggregates && has_grouping_anywhere() {
             return Err(Error::InvalidGroupFunction);
         }
         if keys.0.is_empty() && !aggregates {
@@ -96,9 +106,6 @@ impl Rewriter<'_> {
             }
             return Ok(());
         }
-        if !self.mode.only_full_group_by {
-            take_any_value(select, order_by, &keys.0, &outputs);
-        }
         let (keys, rollup) = keys;
         let keys =
             if rollup { vec![Expr::Rollup(keys.into_iter().map(|key| vec![key]).collect())] } else { keys };
@@ -108,9 +115,15 @@ impl Rewriter<'_> {
 }
 
 /// Whether a SELECT makes groups.
-pub(super) fn aggregates(select: &mut Select) -> bool {
+pub fn groups(select: &Select, order_by: &[OrderByExpr]) -> bool {
     let keys = !matches!(&select.group_by, GroupByExpr::Expressions(keys, _) if keys.is_empty());
-    keys || select.projection.iter_mut().filter_map(expression_of).any(has_aggregate)
+    keys || aggregates_anywhere(select, order_by)
+}
+
+fn aggregates_anywhere(select: &Select, order_by: &[OrderByExpr]) -> bool {
+    select.projection.iter().any(has_aggregate)
+        || select.having.as_ref().is_some_and(has_aggregate)
+        || order_by.iter().any(|key| has_aggregate(&key.expr))
 }
 
 fn output(item: &SelectItem) -> Output {
@@ -189,7 +202,7 @@ fn resolve_key(
         });
     };
     let mut expression = expression.clone();
-    if has_aggregate(&mut expression) || has_window(&mut expression) {
+    if has_aggregate(&expression) || has_window(&mut expression) {
         return Err(Error::GroupKey(name.clone().unwrap_or_else(|| expression.to_string())));
     }
     *key = match expression {
@@ -285,73 +298,8 @@ fn check_selected(having: &mut Expr, outputs: &[Output]) -> Result<()> {
     }
 }
 
-/// Columns outside of aggregates that are not grouped: any of the group's values will do.
-fn take_any_value(
-    select: &mut Select,
-    order_by: Option<&mut Vec<OrderByExpr>>,
-    keys: &[Expr],
-    outputs: &[Output],
-) {
-    let mut grouped: Vec<Expr> = keys.iter().map(unqualified).collect();
-    // A key may be an alias; then its expression is grouped, too.
-    for key in keys {
-        if let Expr::Identifier(column) = key {
-            let output = outputs.iter().find(|(name, _)| name.as_ref() == Some(&column.value));
-            grouped.extend(output.and_then(|(_, expression)| expression.as_ref()).map(unqualified));
-        }
-    }
-    for (item, (name, _)) in select.projection.iter_mut().zip(outputs) {
-        let Some(expression) = expression_of(item) else { continue };
-        let changed = any_value(expression, &grouped);
-        if changed && let (SelectItem::UnnamedExpr(expression), Some(name)) = (&*item, name) {
-            *item =
-                SelectItem::ExprWithAlias { expr: expression.clone(), alias: Ident::with_quote('`', name) };
-        }
-    }
-    if let Some(having) = &mut select.having {
-        any_value(having, &grouped);
-    }
-    for key in order_by.into_iter().flatten() {
-        let is_output = matches!(&key.expr, Expr::Identifier(column)
-            if outputs.iter().any(|(name, _)| name.as_ref() == Some(&column.value)));
-        if !is_output {
-            any_value(&mut key.expr, &grouped);
-        }
-    }
-}
-
-/// Wraps the columns that are not grouped; answers whether there were any.
-fn any_value(expression: &mut Expr, grouped: &[Expr]) -> bool {
-    if is_aggregate(expression) || grouped.contains(&unqualified(expression)) {
-        return false;
-    }
-    if matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
-        let column = std::mem::replace(expression, Expr::Value(Value::Null.into()));
-        *expression = call("any_value", vec![column]);
-        return true;
-    }
-    children(expression).into_iter().fold(false, |changed, child| any_value(child, grouped) | changed)
-}
-
-/// The expression with the tables before its columns left out: `a` and `t.a` are taken for the same column.
-fn unqualified(expression: &Expr) -> Expr {
-    fn strip(expression: &mut Expr) {
-        if let Expr::CompoundIdentifier(path) = expression
-            && let Some(column) = path.pop()
-        {
-            *expression = Expr::Identifier(Ident::new(column.value));
-        } else if let Expr::Identifier(column) = expression {
-            column.quote_style = None;
-        } else {
-            children(expression).into_iter().for_each(strip);
-        }
-    }
-    let mut stripped = expression.clone();
-    strip(&mut stripped);
-    stripped
-}
-
-fn is_aggregate(expression: &Expr) -> bool {
+/// Whether an expression is a call of an aggregate, over the rows of a group.
+pub fn is_aggregate(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(function)
         if function.over.is_none()
             && matches!(function.args, FunctionArguments::List(_))
@@ -369,6 +317,90 @@ fn has_grouping(expression: &mut Expr) -> bool {
         || children(expression).into_iter().any(has_grouping)
 }
 
-fn has_aggregate(expression: &mut Expr) -> bool {
-    is_aggregate(expression) || children(expression).into_iter().any(has_aggregate)
+/// Whether an aggregate is in a part of a SELECT; those of subqueries are theirs.
+pub fn has_aggregate(part: &impl Visit) -> bool {
+    struct Aggregates {
+        queries: usize,
+    }
+
+    impl Visitor for Aggregates {
+        type Break = ();
+
+        fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+            self.queries += 1;
+            ControlFlow::Continue(())
+        }
+
+        fn post_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+            self.queries -= 1;
+            ControlFlow::Continue(())
+        }
+
+        fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+            match self.queries == 0 && is_aggregate(expression) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    part.visit(&mut Aggregates { queries: 0 }).is_break()
+}
+
+/// Error 1052 for a name in a clause behind the select list that two different columns in it have.
+fn check_unique(select: &Select, order_by: &[OrderByExpr], headings: &[Heading]) -> Result<()> {
+    let named = select.projection.iter().zip(headings).filter_map(|(item, heading)| match (item, heading) {
+        (
+            SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. },
+            Heading::Text(name) | Heading::Column(name),
+        ) => Some((name.to_lowercase(), expression)),
+        _ => None,
+    });
+    let outputs: Vec<(String, &Expr)> = named.collect();
+    if let GroupByExpr::Expressions(keys, _) = &select.group_by {
+        keys.iter().try_for_each(|key| check_name(key, &outputs, "group statement"))?;
+    }
+    if let Some(having) = &select.having {
+        check_names(&mut having.clone(), &outputs)?;
+    }
+    order_by.iter().try_for_each(|key| check_name(&key.expr, &outputs, "order clause"))
+}
+
+/// The names of HAVING outside of aggregates.
+fn check_names(having: &mut Expr, outputs: &Written<'_>) -> Result<()> {
+    check_name(having, outputs, "having clause")?;
+    if is_aggregate(having) {
+        return Ok(());
+    }
+    children(having).into_iter().try_for_each(|child| check_names(child, outputs))
+}
+
+fn check_name(key: &Expr, outputs: &Written<'_>, clause: &str) -> Result<()> {
+    let Expr::Identifier(name) = key else { return Ok(()) };
+    let mut found: Option<&Expr> = None;
+    for (_, expression) in outputs.iter().filter(|(output, _)| *output == name.value) {
+        if !matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+            // What is computed is meant, whatever column has its name, too.
+            return Ok(());
+        }
+        if found.is_some_and(|found| !may_be_one_column(found, expression)) {
+            let (column, clause) = (name.value.clone(), clause.to_owned());
+            return Err(Error::AmbiguousColumn { column, clause });
+        }
+        found = Some(*expression);
+    }
+    Ok(())
+}
+
+/// Whether two columns are the same, one of which may leave out its table: it would be ambiguous if it were not that one's.
+fn may_be_one_column(one: &Expr, other: &Expr) -> bool {
+    reversed_path(one).iter().zip(reversed_path(other)).all(|(one, other)| *one == other)
+}
+
+fn reversed_path(column: &Expr) -> Vec<&str> {
+    match column {
+        Expr::Identifier(name) => vec![&name.value],
+        Expr::CompoundIdentifier(path) => path.iter().rev().map(|name| name.value.as_str()).collect(),
+        _ => Vec::new(),
+    }
 }

@@ -17,6 +17,8 @@ mod values;
 mod variables;
 
 pub use conversion::{row_query, stored, with_columns};
+pub use grouping::{groups, has_aggregate, is_aggregate};
+pub use tree::children;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -100,7 +102,9 @@ impl<'a> Rewriter<'a> {
     /// The rewritten query with all that was noted of it.
     pub fn finish(&mut self, ast: ast::Query, headings: Vec<Heading>) -> Query {
         let tables = std::mem::take(&mut self.tables).into_iter().collect();
-        Query { ast, headings, tables, written: std::mem::take(&mut self.written), page: None }
+        let written = std::mem::take(&mut self.written);
+        let any_of_group = !self.mode.only_full_group_by;
+        Query { ast, headings, tables, written, page: None, any_of_group }
     }
 
     /// A query of one row without a table.
@@ -437,7 +441,7 @@ fn count_of(mut query: ast::Query) -> Expr {
             select.distinct.is_none()
                 && select.having.is_none()
                 && !select.from.is_empty()
-                && !grouping::aggregates(select)
+                && !groups(select, &[])
         }
         _ => false,
     };

@@ -84,7 +84,7 @@ impl Rewriter<'_> {
             }
         }
         self.leave_select();
-        self.group(select, order_by, &renamed)?;
+        self.group(select, order_by, &headings, &renamed)?;
         Ok(headings)
     }
 

@@ -15,7 +15,7 @@ use sqlparser::ast::{
 
 use super::super::grammar::{binary, call, string};
 use super::tree::children;
-use super::{Rewriter, grouping};
+use super::{Rewriter, groups};
 use crate::engine::error::{Error, Result};
 
 /// What a statement does to user variables, as far as it was rewritten.
@@ -51,15 +51,14 @@ struct Rows {
 impl Rewriter<'_> {
     /// Before the parts of a SELECT are rewritten.
     pub(super) fn enter_select(&mut self, select: &Select, order_by: Option<&[OrderByExpr]>) {
-        let mut select = select.clone();
         let plain = select.distinct.is_none()
             && select.having.is_none()
             && matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, _) if keys.is_empty())
-            && !grouping::aggregates(&mut select);
+            && !groups(select, &[]);
         self.assignments.selects.push(Rows {
             one: select.from.is_empty(),
             plain,
-            order: order_of(&select, order_by),
+            order: order_of(select, order_by),
             ..Rows::default()
         });
     }
@@ -321,7 +320,7 @@ fn is_constant(expression: &Expr) -> bool {
 }
 
 fn is_aggregate(function: &Function) -> bool {
-    grouping::is_aggregate_name(&function.name.to_string().to_lowercase())
+    super::grouping::is_aggregate_name(&function.name.to_string().to_lowercase())
 }
 
 fn is_volatile(expression: &Expr) -> bool {
