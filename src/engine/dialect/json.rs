@@ -54,7 +54,7 @@ pub fn convert(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>>
 
 fn aggregate(mut call: AggregateFunction, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let mut changed = by_keys(&mut call.params.order_by, schema)?;
-    if let Some(function) = extreme_of(&call.func, &call.params.args, schema) {
+    if let Some(function) = extreme_of(&call.func, &mut call.params.args, schema)? {
         call.func = function;
         changed = true;
     }
@@ -67,7 +67,7 @@ fn window(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transforme
         changed |= by_key(part, schema)?;
     }
     if let WindowFunctionDefinition::AggregateUDF(function) = &call.fun
-        && let Some(function) = extreme_of(function, &call.params.args, schema)
+        && let Some(function) = extreme_of(function, &mut call.params.args, schema)?
     {
         call.fun = WindowFunctionDefinition::AggregateUDF(function);
         changed = true;
@@ -75,10 +75,20 @@ fn window(mut call: Box<WindowFunction>, schema: &DFSchema) -> Result<Transforme
     Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
 }
 
-/// MIN or MAX of JSON; none of all other aggregates.
-fn extreme_of(function: &AggregateUDF, arguments: &[Expr], schema: &DFSchema) -> Option<Arc<AggregateUDF>> {
-    let json = arguments.first().is_some_and(|argument| is_json(argument, schema));
-    extreme::of_json(function).filter(|_| json)
+/// MIN or MAX of JSON, which is a text then; none of all other aggregates.
+fn extreme_of(
+    function: &AggregateUDF,
+    arguments: &mut [Expr],
+    schema: &DFSchema,
+) -> Result<Option<Arc<AggregateUDF>>> {
+    let Some(argument) = arguments.first_mut().filter(|argument| is_json(argument, schema)) else {
+        return Ok(None);
+    };
+    let function = extreme::of_json(function);
+    if function.is_some() {
+        *argument = as_json(std::mem::take(argument))?;
+    }
+    Ok(function)
 }
 
 fn by_keys(orders: &mut [SortExpr], schema: &DFSchema) -> Result<bool> {

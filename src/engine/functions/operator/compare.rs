@@ -3,7 +3,7 @@
 //! MySQL 8.0 manual, 12.3: strings and numbers compare as DOUBLE; a constant next to a date or time is converted to
 //! its type. Columns stay bare wherever they can, so that files are pruned by their statistics.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{BinaryExpr, Cast};
@@ -115,9 +115,10 @@ pub fn json_key(value: Expr) -> Result<Expr> {
     Ok(udf("mysql_json_key")?.call(vec![value]))
 }
 
-/// Whether an expression's text is JSON.
+/// Whether an expression is JSON: a text that is marked as such, or a nested column.
 pub fn is_json(expression: &Expr, schema: &DFSchema) -> bool {
-    matches!(expression.to_field(schema), Ok((_, field)) if signature::is_json(&field))
+    let is_json = |field: &Field| signature::is_json(field) || field.data_type().is_nested();
+    matches!(expression.to_field(schema), Ok((_, field)) if is_json(&field))
 }
 
 /// Whether DataFusion compares two types as MySQL does.
