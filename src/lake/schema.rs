@@ -82,9 +82,14 @@ pub fn of_parquet(metadata: &FileMetaData) -> Result<Schema, ParquetError> {
     Ok(coerced.unwrap_or(schema))
 }
 
-/// The type by which a table shows a file's type: one string type, one zone, no encodings.
+/// The type by which a table shows a file's type: one string type, one zone, no encodings, and of a second as many
+/// digits as MySQL has, lest values differ that look the same.
 pub fn table_type(data_type: &DataType) -> DataType {
     match data_type {
+        DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+            child_type(&DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))
+        }
+        DataType::Time64(TimeUnit::Nanosecond) => DataType::Time64(TimeUnit::Microsecond),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8View,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => DataType::BinaryView,
         DataType::Dictionary(_, values) => table_type(values),
@@ -157,6 +162,7 @@ fn fits(file: &DataType, table: &DataType) -> Result<(), Disagreement> {
         {
             Ok(())
         }
+        (T::Time64(TimeUnit::Nanosecond), T::Time64(TimeUnit::Microsecond)) => Ok(()),
         (file, table) => match widen(table, file)? {
             widened if widened == *table => Ok(()),
             _ => Err(Disagreement::of(table, file)),
