@@ -61,12 +61,27 @@ pub async fn serve(
     let router = Router::new()
         .route("/", get(front))
         .route("/views/{database}/{view}", get(view))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(shared)
         .into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+/// Whether the server does all that it is for. What is refreshed by itself depends on the scheduler, which nobody but
+/// whoever asks from outside may miss.
+async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+    health_of(&shared.scheduler)
+}
+
+fn health_of(scheduler: &Scheduler) -> (StatusCode, String) {
+    if !scheduler.is_dead() {
+        return (StatusCode::OK, "ok\n".to_owned());
+    }
+    let since = scheduler.heartbeat().format("%Y-%m-%d %H:%M:%S UTC");
+    let text = format!("the scheduler has not looked at its jobs since {since}: restart the server\n");
+    (StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// Whether a load balancer should send clients here. The catalog was read before the console listens.
@@ -123,4 +138,24 @@ fn show(page: String) -> Response {
         (header::CACHE_CONTROL, "no-store"),
     ];
     (headers, page).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_that_of_the_scheduler_too() {
+        let scheduler = Scheduler::new(Clock::fixed("2026-09-01T02:03:04Z".parse().unwrap()), 1);
+        assert_eq!(health_of(&scheduler), (StatusCode::OK, "ok\n".to_owned()));
+        scheduler.note_dead(true);
+        let (status, text) = health_of(&scheduler);
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            text,
+            "the scheduler has not looked at its jobs since 2026-09-01 02:03:04 UTC: restart the server\n"
+        );
+        scheduler.note_dead(false);
+        assert_eq!(health_of(&scheduler).0, StatusCode::OK);
+    }
 }

@@ -13,7 +13,7 @@ const SILENCE: TimeDelta = TimeDelta::minutes(3);
 /// ...when so many looks in a row have found the same last sign of life: a clock that jumps makes silences, too.
 const LOOKS: u32 = 4;
 
-/// Looks until `stop`, and tells once of each death.
+/// Looks until `stop`, and tells once of each death; the scheduler is marked as long as it lasts.
 pub async fn watch(scheduler: Scheduler, notifier: Notifier, clock: Clock, stop: CancellationToken) {
     let mut silence = Silence::default();
     let between = TimeDelta::from_std(HEARTBEAT).expect("it is short");
@@ -23,10 +23,14 @@ pub async fn watch(scheduler: Scheduler, notifier: Notifier, clock: Clock, stop:
         match silence.look(heartbeat, now) {
             Found::Nothing => {}
             Found::Dead => {
+                scheduler.note_dead(true);
                 error!(%heartbeat, "the scheduler does not look at its jobs any more: restart the server");
                 notifier.tell(Event::SchedulerDead { heartbeat });
             }
-            Found::Alive => info!("the scheduler lives again"),
+            Found::Alive => {
+                scheduler.note_dead(false);
+                info!("the scheduler lives again");
+            }
         }
         let _ = stop.run_until_cancelled(clock.until(now + between)).await;
     }
@@ -68,6 +72,32 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_scheduler_that_does_not_run_is_marked_until_it_does() {
+        let clock = Clock::fixed(DateTime::UNIX_EPOCH);
+        let scheduler = Scheduler::new(clock.clone(), 1);
+        let notifier = Notifier::new(&[], clock.clone()).unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(watch(scheduler.clone(), notifier, clock.clone(), stop.clone()));
+        // Each look waits for the clock, so it is put on until enough of them have come.
+        let until = async |is_dead: bool| {
+            while scheduler.is_dead() != is_dead {
+                clock.set(clock.now() + TimeDelta::from_std(HEARTBEAT).unwrap());
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(!scheduler.is_dead());
+        until(true).await;
+        assert!(clock.now() - scheduler.heartbeat() > SILENCE);
+        let running = tokio::spawn({
+            let (scheduler, stop) = (scheduler.clone(), stop.clone());
+            async move { scheduler.run(stop).await }
+        });
+        until(false).await;
+        stop.cancel();
+        running.await.unwrap();
+    }
 
     #[test]
     fn a_silence_is_told_once() {

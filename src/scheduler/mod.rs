@@ -14,6 +14,7 @@ pub mod schedule;
 mod turn;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ struct Shared {
     wake: Notify,
     /// Tells those who wait that a run began or ended.
     changed: watch::Sender<()>,
+    /// What whoever watches it has found.
+    is_dead: AtomicBool,
 }
 
 /// How a job is.
@@ -93,7 +96,8 @@ impl Scheduler {
     pub fn new(clock: Clock, at_once: usize) -> Self {
         let state = Mutex::new(State::new(clock.now()));
         let (wake, changed) = (Notify::new(), watch::Sender::new(()));
-        Self { shared: Arc::new(Shared { clock, at_once: at_once.max(1), state, wake, changed }) }
+        let (at_once, is_dead) = (at_once.max(1), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { clock, at_once, state, wake, changed, is_dead }) }
     }
 
     /// Adds a job, or gives it another schedule and work. A schedule that stays the same keeps its next time.
@@ -130,6 +134,16 @@ impl Scheduler {
     /// When the scheduler last looked at its jobs. One that has not for minutes is dead.
     pub fn heartbeat(&self) -> DateTime<Utc> {
         self.shared.state().heartbeat
+    }
+
+    /// Whether it is dead, as whoever watches it has found.
+    pub fn is_dead(&self) -> bool {
+        self.shared.is_dead.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it is dead, for those who ask.
+    pub fn note_dead(&self, is_dead: bool) {
+        self.shared.is_dead.store(is_dead, Ordering::Relaxed);
     }
 
     /// Waits until all that is due now has been done.
