@@ -19,11 +19,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::scalar::ScalarValue;
 
-use super::TableId;
 use super::files::Files;
 use super::layout::Layout;
 use super::prune::{Prune, is_decided};
 use super::statistics;
+use super::{Column, TableId};
 use crate::lake::adapter::AdapterFactory;
 use crate::lake::guard::guard;
 use crate::lake::reader::Reader;
@@ -78,6 +78,11 @@ impl Pinned {
     /// Which table it is.
     pub fn id(&self) -> &TableId {
         &self.id
+    }
+
+    /// Its columns, as written.
+    pub fn columns(&self) -> &Arc<[Column]> {
+        &self.layout.columns
     }
 
     /// The partition column that tells the day, in lower case: the first of type DATE.

@@ -16,7 +16,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::sql::sqlparser::ast;
-use futures::future::try_join_all;
+use futures::future::join_all;
 
 use super::answer::Column;
 use super::dialect::statement::{Query, TableName};
@@ -349,14 +349,21 @@ impl Caller {
         let wanted = self.wanted(views, keys.keys().cloned())?;
         let pinned = wanted.tables.iter().map(async |key| {
             let named = TableName { database: Some(key.0.clone()), table: key.1.clone() };
-            let pinned = self.pin(&context, key, keys.get(key).copied().unwrap_or(&named)).await?;
-            Ok::<_, Error>((key.clone(), pinned))
+            (key, self.pin(&context, key, keys.get(key).copied().unwrap_or(&named)).await)
         });
-        for (key, pinned) in try_join_all(pinned).await? {
-            tables.insert(key, pinned);
+        for (key, pinned) in join_all(pinned).await {
+            match pinned {
+                Ok(pinned) => tables.insert(key.clone(), pinned),
+                // A view above it may be read as it was last published.
+                Err(problem) => tables.insert_problem(key.clone(), problem),
+            }
         }
         Box::pin(self.pin_views(&mut tables, &wanted, &context, strategy)).await?;
-        Ok(tables)
+        let is_pinned = |(database, table): &(String, String)| tables.by_key(database, table).is_some();
+        match keys.keys().filter(|key| !is_pinned(key)).find_map(|key| tables.problem(key)) {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(tables),
+        }
     }
 
     pub(super) async fn pin(

@@ -2,7 +2,7 @@
 //!
 //! It must not know how a statement was written or who asked: only its tables, pinned, and its settings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -186,6 +186,8 @@ pub struct Tables {
     default_database: Option<String>,
     /// By database and table in lower case.
     pinned: HashMap<(String, String), Pinned>,
+    /// Why tables and views cannot be read. A view may be pinned all the same, as it was last published.
+    problems: BTreeMap<(String, String), Error>,
     /// What views among them have to tell.
     pub notes: Arc<Notes>,
 }
@@ -196,6 +198,7 @@ impl Tables {
         Self {
             default_database: default_database.map(str::to_lowercase),
             pinned: HashMap::new(),
+            problems: BTreeMap::new(),
             notes: Arc::default(),
         }
     }
@@ -222,6 +225,21 @@ impl Tables {
     /// Adds a table under its key.
     pub fn insert(&mut self, key: (String, String), pinned: Pinned) {
         self.pinned.insert(key, pinned);
+    }
+
+    /// Takes a table out.
+    pub fn remove(&mut self, key: &(String, String)) {
+        self.pinned.remove(key);
+    }
+
+    /// Keeps why a table or view cannot be read.
+    pub fn insert_problem(&mut self, key: (String, String), problem: Error) {
+        self.problems.insert(key, problem);
+    }
+
+    /// Why a table or view cannot be read as it should be.
+    pub fn problem(&self, key: &(String, String)) -> Option<&Error> {
+        self.problems.get(key)
     }
 
     /// The table of a key.

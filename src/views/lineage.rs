@@ -26,6 +26,7 @@ use super::calendar::Calendar;
 use super::days::{Days, Period};
 use super::notes::Old;
 use super::provider::ViewTable;
+use super::served::Served;
 use crate::catalog::prune::Prune;
 use crate::catalog::{Pinned, TableId};
 use crate::lake::Digest;
@@ -350,7 +351,9 @@ impl Input {
 pub fn as_source(provider: &Arc<dyn TableProvider>) -> Option<&dyn Source> {
     let any: &dyn Any = provider.as_ref();
     let table = any.downcast_ref::<Pinned>().map(|table| table as &dyn Source);
-    table.or_else(|| any.downcast_ref::<ViewTable>().map(|view| view as &dyn Source))
+    let view = || any.downcast_ref::<ViewTable>().map(|view| view as &dyn Source);
+    let served = || any.downcast_ref::<Served>().map(|served| served as &dyn Source);
+    table.or_else(view).or_else(served)
 }
 
 /// Whether a provider has the same rows whoever asks and whenever.
@@ -481,6 +484,12 @@ impl DayFilter {
     pub fn keep(&self, days: &[Option<i32>]) -> Result<Vec<bool>> {
         let days: ArrayRef = Arc::new(days.iter().copied().collect::<Date32Array>());
         self.0.keep_rows(days.len(), 1, || Ok(vec![days]))
+    }
+
+    /// The same, where there may be no filter, or none that days alone decide.
+    pub fn keep_of(filter: Option<&Self>, days: &[Option<i32>]) -> Vec<bool> {
+        let kept = filter.and_then(|filter| filter.keep(days).ok());
+        kept.unwrap_or_else(|| vec![true; days.len()])
     }
 }
 

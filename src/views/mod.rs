@@ -19,6 +19,7 @@ pub mod lineage;
 pub mod notes;
 pub mod provider;
 pub mod runs;
+pub mod served;
 pub mod units;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::published::{Fingerprint, Unit};
 use crate::catalog::TableId;
@@ -13,7 +13,14 @@ const NAMED_MAX: usize = 8;
 
 /// What the views of one statement have to tell.
 #[derive(Debug, Default)]
-pub struct Notes(Mutex<BTreeMap<(TableId, Origin), Vec<Unit>>>);
+pub struct Notes(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    units: BTreeMap<(TableId, Origin), Vec<Unit>>,
+    /// Why nothing tells whether units of a view are up to date.
+    unknown: BTreeMap<TableId, String>,
+}
 
 /// Where the rows of a unit that is not fresh came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +33,8 @@ pub enum Origin {
     Held,
     /// Nowhere: what was computed fails a CHECK, and nothing was published before.
     LeftOut,
+    /// Its last published version, because nothing tells whether that is up to date.
+    Unknown,
 }
 
 /// A unit of a view that is read as it was published before, though it is not up to date.
@@ -42,26 +51,47 @@ pub struct Old {
 impl Notes {
     /// Takes a note of some units of a view.
     pub fn take(&self, view: &TableId, origin: Origin, units: impl IntoIterator<Item = Unit>) {
-        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut units = units.into_iter().peekable();
-        if units.peek().is_some() {
-            let known = notes.entry((view.clone(), origin)).or_default();
-            known.extend(units);
-            known.sort_unstable();
-            known.dedup();
-        }
+        self.told().take(view, origin, units);
+    }
+
+    /// Takes a note of the units of a view that are read as they were published, because its sources cannot be looked at;
+    /// nothing tells which others there should be, so that it is told even when there are none.
+    pub fn cannot_tell(&self, view: &TableId, reason: &str, units: &[Unit]) {
+        let mut told = self.told();
+        told.unknown.insert(view.clone(), reason.to_owned());
+        told.take(view, Origin::Unknown, units.iter().copied());
     }
 
     /// A line for each view and origin.
     pub fn lines(&self) -> Vec<String> {
-        let notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.iter().map(|((view, origin), units)| line(view, *origin, units)).collect()
+        let told = self.told();
+        let unknown = told.unknown.iter().map(|(view, reason)| {
+            format!("{view}: read as it was last published, because its sources cannot be read: {reason}")
+        });
+        let units = told.units.iter().filter(|((_, origin), _)| *origin != Origin::Unknown);
+        let of_units = units.map(|((view, origin), units)| line(view, *origin, units));
+        of_units.chain(unknown).collect()
     }
 
     /// How many units were not read from what is published and up to date.
     pub fn units(&self) -> u64 {
-        let notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.values().map(|units| units.len() as u64).sum()
+        self.told().units.values().map(|units| units.len() as u64).sum()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    fn take(&mut self, view: &TableId, origin: Origin, units: impl IntoIterator<Item = Unit>) {
+        let mut units = units.into_iter().peekable();
+        if units.peek().is_some() {
+            let known = self.units.entry((view.clone(), origin)).or_default();
+            known.extend(units);
+            known.sort_unstable();
+            known.dedup();
+        }
     }
 }
 
@@ -71,6 +101,7 @@ fn line(view: &TableId, origin: Origin, units: &[Unit]) -> String {
         Origin::Stale => "stale: their last published version was read",
         Origin::Held => "held back by a CHECK: their last published version was read",
         Origin::LeftOut => "held back by a CHECK, and left out: they were never published",
+        Origin::Unknown => "read as they were last published",
     };
     if units == [Unit::Whole] {
         return format!("{view}: {origin}");
@@ -114,6 +145,7 @@ impl fmt::Display for Origin {
             Self::Stale => "stale",
             Self::Held => "held back by a CHECK",
             Self::LeftOut => "held back by a CHECK, and left out",
+            Self::Unknown => "read as it was last published, because its sources cannot be read",
         })
     }
 }

@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, SchemaRef, TimeUnit};
+use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{Column, DFSchema, ScalarValue};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::SessionState;
@@ -23,18 +23,17 @@ use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{
     Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableType, cast,
 };
-use datafusion::physical_expr::projection::ProjectionExpr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::prelude::SessionConfig;
 
 use super::Error;
 use super::definition::{Definition, Materialized, WhenStale};
 use super::lineage::{self, DayFilter, Declared, InputDay, InputDays, Keep, Lineage, Source, date};
 use super::notes::{Notes, Old, Origin};
-use super::published::{Fingerprint, Published, PublishedLog, PublishedUnit, Unit};
+use super::published::{Fingerprint, Published, PublishedUnit, Unit};
+use super::served::{Served, Stored, published_output, scan_rows};
 use super::units::{Freshness, Units, day_number};
-use crate::catalog::{Chosen, Pinned, TableId};
+use crate::catalog::TableId;
 use crate::lake::Digest;
 
 /// Up to so many ranges of days are written as ranges; more as a list.
@@ -64,7 +63,7 @@ pub struct ViewTable {
     pub(super) body: Body,
     pub(super) lineage: Arc<Lineage>,
     pub(super) sources: BTreeMap<TableId, Arc<dyn TableProvider>>,
-    published: Option<(Arc<PublishedLog>, Arc<Published>)>,
+    published: Option<Stored>,
     pub(super) holds: BTreeMap<Unit, Fingerprint>,
     notes: Arc<Notes>,
 }
@@ -74,7 +73,7 @@ impl ViewTable {
     pub fn new(
         body: Body,
         lineage: Arc<Lineage>,
-        published: Option<(Arc<PublishedLog>, Arc<Published>)>,
+        published: Option<Stored>,
         holds: BTreeMap<Unit, Fingerprint>,
         notes: Arc<Notes>,
     ) -> Result<Self> {
@@ -127,12 +126,12 @@ impl ViewTable {
 
     /// What is published of a unit.
     pub fn published(&self, unit: Unit) -> Option<&PublishedUnit> {
-        self.published.as_ref()?.1.units.get(&unit)
+        self.published.as_ref()?.published.units.get(&unit)
     }
 
     /// What is published.
     pub fn published_version(&self) -> Option<&Arc<Published>> {
-        self.published.as_ref().map(|(_, published)| published)
+        self.published.as_ref().map(|stored| &stored.published)
     }
 
     /// The view's query for some units, with the columns' names as the view shows them.
@@ -173,7 +172,7 @@ impl ViewTable {
         for (unit, expected) in &units.expected {
             let origin = self.origin(*unit, expected, servable);
             match origin {
-                None | Some(Origin::Held | Origin::Stale) => split.published.push(*unit),
+                None | Some(Origin::Held | Origin::Stale | Origin::Unknown) => split.published.push(*unit),
                 Some(Origin::Live) if fails => return Err(self.not_fresh(*unit, expected)),
                 Some(Origin::Live) => split.live.push(*unit),
                 Some(Origin::LeftOut) => {}
@@ -212,7 +211,7 @@ impl ViewTable {
 
     /// Whether what is published has all columns that the view has now.
     fn is_servable(&self) -> bool {
-        self.published.as_ref().is_some_and(|(_, published)| self.has_all_columns(published))
+        self.published_version().is_some_and(|published| self.has_all_columns(published))
     }
 
     fn not_fresh(&self, unit: Unit, expected: &Result<Fingerprint, String>) -> DataFusionError {
@@ -230,42 +229,19 @@ impl ViewTable {
         self.body.schema.fields().iter().all(|field| names.contains(field.name()))
     }
 
-    /// The published rows of some units; None where there are no units.
-    fn published_rows(&self, units: &[Unit]) -> Option<Chosen> {
-        let (log, published) = self.published.as_ref().filter(|_| !units.is_empty())?;
-        let units = units.iter().filter_map(|unit| published.units.get(unit));
-        let files = units.flat_map(|unit| &unit.files).map(Arc::clone).collect();
-        let (location, reader) = (log.location().clone(), Arc::clone(log.reader()));
-        let snapshot = Arc::clone(&published.snapshot);
-        Some(Chosen::new(Pinned::of_version(self.body.id.clone(), location, snapshot, reader), files))
-    }
-
-    /// Reads published rows, and nothing else.
-    async fn scan_published(
-        &self,
-        rows: &Chosen,
-        projection: Option<&Vec<usize>>,
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let wanted = match projection {
-            Some(projection) => self.body.schema.project(projection)?,
-            None => self.body.schema.as_ref().clone(),
-        };
-        let stored = rows.schema();
-        let places = wanted.fields().iter().map(|field| Ok(stored.index_of(field.name())?));
-        let places = places.collect::<Result<Vec<usize>>>()?;
-        let scan = rows.scan(&self.body.state, Some(&places), &[], limit).await?;
-        if scan.schema().fields() == wanted.fields() {
-            return Ok(scan);
-        }
-        // What is stored has Delta's types, and these may be others.
-        let stored = DFSchema::try_from(scan.schema())?;
-        let outputs = wanted.fields().iter().map(|field| {
-            let expr = self.body.state.create_physical_expr(published_output(field), &stored)?;
-            Ok(ProjectionExpr { expr, alias: field.name().clone() })
+    /// The view as it was last published, where its sources cannot be looked at and its owner wants that read then.
+    fn as_published(&self, error: DataFusionError) -> Result<Served> {
+        let served = self.published.as_ref().filter(|_| self.is_servable()).and_then(|stored| {
+            let Body { definition, schema, state, .. } = &self.body;
+            let (schema, state, notes) = (Arc::clone(schema), state.clone(), Arc::clone(&self.notes));
+            let reason = match error.find_root() {
+                DataFusionError::External(source) => source.to_string(),
+                error => error.to_string(),
+            };
+            let (stored, day) = (stored.clone(), self.partition_column());
+            Served::with_columns(stored, definition, schema, day, state, notes, reason)
         });
-        let outputs = outputs.collect::<Result<Vec<_>>>()?;
-        Ok(Arc::new(ProjectionExec::try_new(outputs, scan)?))
+        served.ok_or(error)
     }
 
     /// The view's query restricted to some units: the plans whose rows together are theirs.
@@ -334,28 +310,28 @@ impl TableProvider for ViewTable {
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         // The view's query is planned under its own settings, so a filter that might mean something else
         // under them stays outside.
-        let support = |filter: &&Expr| match is_plain(filter) {
-            true => TableProviderFilterPushDown::Inexact,
-            false => TableProviderFilterPushDown::Unsupported,
-        };
-        Ok(filters.iter().map(support).collect())
+        Ok(filters.iter().map(|filter| support(filter)).collect())
     }
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let filter = self.day_filter(filters);
-        let units = self.units(&|days| keep(filter.as_ref(), days)).await?;
+        let units = match self.units(&|days| DayFilter::keep_of(filter.as_ref(), days)).await {
+            Ok(units) => units,
+            Err(error) => return self.as_published(error)?.scan(state, projection, filters, limit).await,
+        };
         let split = self.split(&units)?;
-        let published = self.published_rows(&split.published);
+        let published = self.published.as_ref().filter(|_| !split.published.is_empty());
+        let published = published.map(|stored| stored.rows(split.published));
         let mut parts = self.live(&split.live, split.rows_without_day)?;
         if let Some(rows) = published {
             if parts.is_empty() {
-                return self.scan_published(&rows, projection, limit).await;
+                return scan_rows(&rows, &self.body.schema, projection, limit, &self.body.state).await;
             }
             let scan = LogicalPlanBuilder::scan("published", provider_as_source(Arc::new(rows)), None)?;
             let outputs: Vec<Expr> = self.body.schema.fields().iter().map(published_output).collect();
@@ -385,8 +361,11 @@ impl Source for ViewTable {
         self.partition_column()
     }
 
-    async fn inputs(&self, _filters: &[Expr], keep: &Keep, _state: &dyn Session) -> Result<InputDays> {
-        let units = self.units(keep).await?;
+    async fn inputs(&self, filters: &[Expr], keep: &Keep, state: &dyn Session) -> Result<InputDays> {
+        let units = match self.units(keep).await {
+            Ok(units) => units,
+            Err(error) => return self.as_published(error)?.inputs(filters, keep, state).await,
+        };
         let servable = self.is_servable();
         let mut days = InputDays::new();
         for (unit, expected) in &units.expected {
@@ -397,7 +376,7 @@ impl Source for ViewTable {
             // A unit that is answered from what is published counts by what that is.
             let (unsettled, old) = match self.origin(*unit, expected, servable) {
                 None => (None, self.old_inputs_of(*unit, &units)),
-                Some(origin @ (Origin::Held | Origin::Stale)) => {
+                Some(origin @ (Origin::Held | Origin::Stale | Origin::Unknown)) => {
                     (None, vec![Old { view: self.body.id.clone(), unit: *unit, origin }])
                 }
                 Some(Origin::Live) => (Some(format!("{of_unit} is not fresh")), vec![]),
@@ -405,12 +384,7 @@ impl Source for ViewTable {
                     (Some(format!("{of_unit} is held back by a CHECK, and was never published")), vec![])
                 }
             };
-            let digest = self.published(*unit).map(|published| Digest {
-                hash: published.content.sum.wrapping_add(u128::from(published.content.rows)),
-                files: published.files.len() as u64,
-                bytes: published.bytes,
-                changed: Some(published.published_at),
-            });
+            let digest = self.published(*unit).map(PublishedUnit::digest);
             days.insert(unit.day_number(), InputDay { digest: digest.unwrap_or_default(), unsettled, old });
         }
         if units.has_rows_without_day {
@@ -429,12 +403,6 @@ impl ViewTable {
     }
 }
 
-/// Which days a filter may need.
-fn keep(filter: Option<&DayFilter>, days: &[Option<i32>]) -> Vec<bool> {
-    let kept = filter.and_then(|filter| filter.keep(days).ok());
-    kept.unwrap_or_else(|| vec![true; days.len()])
-}
-
 impl fmt::Debug for ViewTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("ViewTable").field("id", &self.body.id).finish_non_exhaustive()
@@ -444,20 +412,6 @@ impl fmt::Debug for ViewTable {
 /// A column of the view, of the type that it promises.
 fn output(field: &FieldRef) -> Expr {
     cast(column(field.name()), field.data_type().clone()).alias(field.name().clone())
-}
-
-/// The same of a published one: times and bytes are of one type there, which Arrow casts to others of their kind only by
-/// way of a third.
-fn published_output(field: &FieldRef) -> Expr {
-    let published = column(field.name());
-    let published = match field.data_type() {
-        DataType::Time32(_) | DataType::Time64(_) => {
-            cast(cast(published, DataType::Int64), DataType::Time64(TimeUnit::Microsecond))
-        }
-        DataType::FixedSizeBinary(_) => cast(published, DataType::Binary),
-        _ => published,
-    };
-    cast(published, field.data_type().clone()).alias(field.name().clone())
 }
 
 /// Rows of these days, and, where asked for, rows without one.
@@ -502,6 +456,14 @@ fn union(parts: Vec<LogicalPlan>, schema: &SchemaRef) -> Result<LogicalPlan> {
         all = all.union(part)?;
     }
     all.build()
+}
+
+/// Which filters choose days of a view.
+pub(super) fn support(filter: &Expr) -> TableProviderFilterPushDown {
+    match is_plain(filter) {
+        true => TableProviderFilterPushDown::Inexact,
+        false => TableProviderFilterPushDown::Unsupported,
+    }
 }
 
 /// Whether a filter means the same under any session's settings.

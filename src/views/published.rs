@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::lake::delta::{self, DataFile, Snapshot};
 use crate::lake::reader::Reader;
 use crate::lake::store::Location;
-use crate::lake::{Error, Result, durable};
+use crate::lake::{Digest, Error, Result, durable};
 
 /// What is refreshed, and published, as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -263,6 +263,18 @@ impl Drop for Running<'_> {
             if let Some(index) = running.iter().position(|running| running == unit) {
                 running.swap_remove(index);
             }
+        }
+    }
+}
+
+impl PublishedUnit {
+    /// What it is to views that read it: its rows, however they were made.
+    pub fn digest(&self) -> Digest {
+        Digest {
+            hash: self.content.sum.wrapping_add(u128::from(self.content.rows)),
+            files: self.files.len() as u64,
+            bytes: self.bytes,
+            changed: Some(self.published_at),
         }
     }
 }

@@ -333,6 +333,59 @@ async fn a_published_file_that_is_lost_is_told_and_written_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_serves_is_read_although_its_source_is_gone() {
+    let lake = Lake::new();
+    for day in 1..=2 {
+        lake.day(day, "1,1\n");
+    }
+    let server = lake.server().await;
+    lake.clock.set(lake.clock.now() + TimeDelta::hours(1));
+    let with = |name: &str, query: &str, when_stale| {
+        let mut view = daily(name, query);
+        view.materialized.as_mut().unwrap().when_stale = when_stale;
+        view
+    };
+    server.define(vec![
+        with("daily", DAILY, WhenStale::Inline),
+        with("strict", DAILY, WhenStale::Fail),
+        with("served", DAILY, WhenStale::Serve),
+        with("above", "SELECT day, players + 1 AS more FROM mart.served", WhenStale::Inline),
+        with("strictly_above", "SELECT day, players + 1 AS more FROM mart.served", WhenStale::Fail),
+    ]);
+    assert_eq!(counts(&server.refresh(Trigger::Change).await), "published 10");
+
+    let (login, away) = (lake.path("lake/login"), lake.path("lake/away"));
+    let check = async |reason: &str| {
+        server.look_again();
+        let query = "SELECT * FROM mart.served WHERE day > '2026-09-01'";
+        let (rows, notes) = server.try_rows_and_notes(query).await.unwrap();
+        assert_eq!(rows, ["2026-09-02 | 1 | 1"]);
+        let notes = notes.join("\n");
+        let told = "mart.served: read as it was last published, because its sources cannot be read: ";
+        assert!(notes.contains(told) && notes.contains(reason), "{notes}");
+        let (rows, notes) = server.try_rows_and_notes("SELECT * FROM mart.above ORDER BY day").await.unwrap();
+        assert_eq!(rows, ["2026-09-01 | 2", "2026-09-02 | 2"]);
+        assert!(notes.join("\n").contains(told), "{notes:?}");
+        let served = "`mart.served` of 2026-09-01 is read as it was last published, because its sources cannot be read";
+        for (name, reason) in [("daily", reason), ("strict", reason), ("strictly_above", served)] {
+            let refused = server.try_rows(&format!("SELECT * FROM mart.{name}")).await.unwrap_err();
+            assert!(refused.contains(reason), "{name}: {refused}");
+        }
+    };
+    std::fs::rename(&login, &away).unwrap();
+    check("lake/login").await;
+    // Nothing is published in place of what cannot be seen.
+    assert_ne!(server.refresh_with_problems(Trigger::Change).await.problems, []);
+    check("lake/login").await;
+
+    std::fs::rename(&away, &login).unwrap();
+    server.look_again();
+    let (rows, notes) = server.try_rows_and_notes("SELECT * FROM mart.above ORDER BY day").await.unwrap();
+    assert_eq!((rows.len(), notes), (2, vec![]));
+    server.check_answers(&["daily", "strict", "served", "above", "strictly_above"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_before_it_is_complete_is_told() {
     let lake = Lake::new();
     lake.day(1, "1,1\n");

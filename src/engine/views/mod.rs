@@ -47,6 +47,7 @@ use crate::views::notes::Notes;
 use crate::views::provider::{Body, ViewTable};
 use crate::views::publish::check_columns;
 use crate::views::runs::Run;
+use crate::views::served::{Served, Stored};
 use crate::views::{self, View, first_128_bits};
 use shape::{Planned, Shape};
 
@@ -172,7 +173,7 @@ impl Caller {
     }
 
     async fn checked_in(&self, snapshot: &views::Snapshot, view: &View) -> Result<Checked> {
-        let Pinned { columns, provider, .. } = self.pinned_in(snapshot, &view.id).await?;
+        let Pinned { columns, provider, .. } = self.computable_in(snapshot, &view.id).await?;
         check_publishable(view, &columns)?;
         if let Ok(definition) = &view.definition {
             self.as_owner().check_conditions(definition, &columns)?;
@@ -182,7 +183,8 @@ impl Caller {
         Ok(Checked { columns, advice })
     }
 
-    async fn pinned_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Pinned> {
+    /// A view among these, and why it can be read as it was last published only.
+    async fn pinned_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<(Pinned, Option<Error>)> {
         let tables =
             self.resolve_in(snapshot, std::slice::from_ref(&name_of(id)), Strategy::default()).await?;
         let missing = || Error::NoSuchTable {
@@ -190,7 +192,15 @@ impl Caller {
             table: id.name.clone(),
             hint: Hint::default(),
         };
-        tables.by_key(&id.database, &id.name).cloned().ok_or_else(missing)
+        let key = (id.database.clone(), id.name.clone());
+        let pinned = tables.by_key(&key.0, &key.1).cloned().ok_or_else(missing)?;
+        Ok((pinned, tables.problem(&key).cloned()))
+    }
+
+    /// A view among these that can be computed.
+    async fn computable_in(&self, snapshot: &views::Snapshot, id: &TableId) -> Result<Pinned> {
+        let (pinned, problem) = self.pinned_in(snapshot, id).await?;
+        problem.map_or(Ok(pinned), Err)
     }
 
     /// Pins views over tables that are pinned already.
@@ -207,14 +217,29 @@ impl Caller {
         let mut of_views = tables.clone();
         for key in wanted.of_views.iter().filter(|key| self.state.temporary.contains_key(key)) {
             let id = TableId { database: key.0.clone(), name: key.1.clone() };
-            of_views.insert(key.clone(), owner.pin(context, key, &name_of(&id)).await?);
+            match owner.pin(context, key, &name_of(&id)).await {
+                Ok(pinned) => of_views.insert(key.clone(), pinned),
+                Err(problem) => {
+                    of_views.remove(key);
+                    tables.insert_problem(key.clone(), problem);
+                }
+            }
         }
         let mut of_owner = of_views.clone();
         let mut meanings = BTreeMap::new();
         for view in &wanted.views {
             let key = (view.id.database.clone(), view.id.name.clone());
             let meaning = owner.meaning(view, &meanings);
-            if view.definition.materialized.is_some() {
+            let unread = view.reads.iter().find(|read| of_owner.by_key(&read.database, &read.name).is_none());
+            let problem = unread.and_then(|read| tables.problem(&(read.database.clone(), read.name.clone())));
+            if let Some(problem) = problem.cloned() {
+                if let Some(pinned) = owner.pin_as_published(view, &problem, &notes, strategy).await? {
+                    self.show(tables, &key, &pinned);
+                    of_views.insert(key.clone(), pinned.clone());
+                    of_owner.insert(key.clone(), pinned);
+                }
+                tables.insert_problem(key, problem);
+            } else if view.definition.materialized.is_some() {
                 let pinned =
                     owner.pin_materialized(view, &of_owner, meaning.clone(), &notes, strategy).await?;
                 self.show(tables, &key, &pinned);
@@ -285,11 +310,32 @@ impl Caller {
             declared: shape.declared.clone(),
         };
         let lineage = Arc::clone(&shape.lineage);
-        let log = self.engine.views.warehouse.view(&view.id.database, &view.id.name);
-        let published = log.pin().await.map_err(views::Error::from)?.map(|published| (log, published));
+        let published = self.stored(view).await?;
         let holds = self.engine.views.holds.of(&view.id);
         let provider = ViewTable::new(body, lineage, published, holds, Arc::clone(notes))?;
         Ok(pinned(view, Arc::clone(&shape.columns), Arc::new(provider)))
+    }
+
+    /// A view whose sources cannot be read, as it was last published, where its owner wants that; `None` otherwise.
+    async fn pin_as_published(
+        &self,
+        view: &Parsed,
+        problem: &Error,
+        notes: &Arc<Notes>,
+        strategy: Strategy,
+    ) -> Result<Option<Pinned>> {
+        let Some(stored) = self.stored(view).await? else { return Ok(None) };
+        let state = self.engine.planner.statement(self.settings(strategy)).into_state();
+        let (notes, reason) = (Arc::clone(notes), problem.to_string());
+        let served = Served::of(stored, &view.definition, state, notes, reason);
+        Ok(served.map(|served| pinned(view, served.columns().into(), Arc::new(served))))
+    }
+
+    /// What is published of a view.
+    async fn stored(&self, view: &Parsed) -> Result<Option<Stored>> {
+        let log = self.engine.views.warehouse.view(&view.id.database, &view.id.name);
+        let published = log.pin().await.map_err(views::Error::from)?;
+        Ok(published.map(|published| Stored { id: view.id.clone(), log, published }))
     }
 
     /// Plans a materialized view, and keeps of it what the next statement can use.
@@ -390,7 +436,8 @@ impl Caller {
 #[async_trait]
 impl AboutViews for Caller {
     async fn columns(&self, view: &View) -> Result<Arc<[catalog::Column]>> {
-        Ok(self.pinned_in(&self.engine.views.snapshot(), &view.id).await?.columns)
+        let (pinned, _) = self.pinned_in(&self.engine.views.snapshot(), &view.id).await?;
+        Ok(pinned.columns)
     }
 
     fn runs(&self) -> Vec<Arc<Run>> {

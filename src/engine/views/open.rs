@@ -16,8 +16,6 @@ use crate::catalog::{self, TableId};
 use crate::engine::caller::Caller;
 use crate::engine::error::{Error, Result};
 use crate::engine::memory::QueryPool;
-use crate::engine::nearest::Hint;
-use crate::engine::planner::Strategy;
 use crate::engine::runtime::Pulled;
 use crate::engine::session::Engine;
 use crate::views::View;
@@ -63,18 +61,11 @@ impl Engine {
 
     /// Opens a materialized view.
     pub async fn open_view(self: &Arc<Self>, id: &TableId) -> Result<OpenView> {
-        let caller = Arc::new(Caller::of_server(self));
-        let (name, id) = (super::name_of(id), id.clone());
-        let engine = Arc::clone(self);
+        let caller = Caller::of_server(self);
+        let (engine, id) = (Arc::clone(self), id.clone());
         self.front
             .run(async move {
-                let tables = caller.resolve(std::slice::from_ref(&name), Strategy::default()).await?;
-                let missing = || Error::NoSuchTable {
-                    database: id.database.clone(),
-                    table: id.name.clone(),
-                    hint: Hint::default(),
-                };
-                let pinned = tables.by_key(&id.database, &id.name).ok_or_else(missing)?;
+                let pinned = caller.computable_in(&caller.engine.views.snapshot(), &id).await?;
                 let provider = Arc::clone(&pinned.provider);
                 let any: &dyn Any = provider.as_ref();
                 if !any.is::<ViewTable>() {
